@@ -1,0 +1,49 @@
+/*
+ * JSON text (RFC 8259), read strictly into a tree in an arena, and written.
+ *
+ * Every value keeps the slice of the text it was read from (raw), so that a value can be carried
+ * byte-exact: numbers are never converted on the way. Refused with a byte position: nesting beyond
+ * JSON_DEPTH, ill-formed UTF-8, unpaired surrogate escapes, duplicate member names, anything after
+ * the value. The tree points into the text: it must outlive the tree. One thread at a time.
+ */
+#ifndef JUNCTION_BASE_JSON_H
+#define JUNCTION_BASE_JSON_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+#define JSON_DEPTH 64
+
+enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+struct json {
+	enum json_type type;
+	struct text raw;	  /* the value as written, no blanks around it */
+	struct text name;	  /* of a member, unescaped */
+	struct text string;	  /* of a string, unescaped; may hold NUL (from \u0000) */
+	const struct json *first; /* element or member */
+	const struct json *next;  /* sibling */
+	size_t count;		  /* elements or members */
+};
+
+/* NULL on refusal: status is INVALID_ARGUMENT "invalid JSON at byte 17: duplicate member \"a\"", or
+ * RESOURCE_EXHAUSTED if the arena's cap is reached. */
+const struct json *json_read(struct arena *a, struct text text, struct status *status);
+
+/* The member of that name, or NULL (also if the value is no object or NULL). */
+const struct json *json_member(const struct json *object, struct text name);
+/* Text of a string member, or fallback if it is absent or no string. */
+struct text json_member_text(const struct json *object, struct text name, struct text fallback);
+/* An integer: a number without fraction after its exponent is applied (1e2 is 100, 1.0 is 1), or,
+ * like all proto3 JSON numbers, a string holding one. */
+bool json_int64(const struct json *value, int64_t *number);
+bool json_uint64(const struct json *value, uint64_t *number);
+
+/* Appends a string with quotes and escapes; ill-formed UTF-8 becomes U+FFFD. */
+void json_write_string(struct buffer *b, struct text string);
+/* Appends "name": , preceded by a comma unless the last byte opens an object. */
+void json_write_name(struct buffer *b, struct text name);
+/* Appends a comma unless the last byte opens an object or an array or is a colon. */
+void json_write_comma(struct buffer *b);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Log: one structured line an event on standard error, in logfmt:
+ *   time=2026-11-21T20:49:00.123Z level=info event="server started" address=127.0.0.1:50051
+ * Values are quoted and escaped where they need it. Any thread. Never give it a secret.
+ */
+#ifndef JUNCTION_BASE_LOG_H
+#define JUNCTION_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+void log_set_level(enum log_level level);
+bool log_level_named(const char *name, enum log_level *level); /* "debug" "info" "warn" "error" */
+
+struct log_field {
+	const char *key;
+	struct text value;
+};
+
+/* log_event(LOG_INFO, "call failed", LOG_TEXT("trace", id), LOG_NUMBER("ms", 12)); */
+#define LOG_TEXT(key, string) ((struct log_field){(key), text_of(string)})
+#define LOG_SLICE(key, slice) ((struct log_field){(key), (slice)})
+/* Formats into a buffer of the enclosing block. */
+#define LOG_NUMBER(key, number) ((struct log_field){(key), log_number((char[24]){0}, (number))})
+#define log_event(level, event, ...)                                                               \
+	log_write((level), (event),                                                                \
+		(const struct log_field[]){{"", {0}}, ##__VA_ARGS__},                             \
+		sizeof((struct log_field[]){{"", {0}}, ##__VA_ARGS__}) / sizeof(struct log_field))
+
+struct text log_number(char buffer[24], int64_t number);
+/* fields[0] is unused. */
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * JSON to message and back, by descriptor (proto3 JSON mapping with the liberties of Junction's
+ * contract). Any thread; everything made lives in the arena.
+ *
+ * In: JSON name, second name or proto name; null is unset; numeric strings for numbers; a raw JSON
+ * field takes any value byte-exact. Errors are INVALID_ARGUMENT with the path of the field:
+ * `services[2].uri: must be a string`.
+ * Out: fields without presence are always written, empty or not; unset optional and message fields
+ * are left out; a raw JSON field is written as it is ("null" if empty).
+ */
+#ifndef JUNCTION_PROTO_RUNTIME_TRANSCODE_H
+#define JUNCTION_PROTO_RUNTIME_TRANSCODE_H
+
+#include "base/json.h"
+#include "proto/runtime/api.h"
+
+struct transcode_options {
+	bool refuse_unknown;   /* in: a member that is no field is refused by name, else ignored */
+	bool int64_as_number;  /* out: 64-bit integers as numbers (documented routes), else strings */
+};
+
+/* An empty message in the arena, defaults set. */
+ProtobufCMessage *message_new(struct arena *a, const struct api_message *type);
+
+/* Sets the fields that the object names; the others stay as they are. False with status set. */
+bool message_from_json(struct arena *a, const struct api_message *type, const struct json *object,
+	const struct transcode_options *options, ProtobufCMessage *message, struct status *status);
+
+/* Sets one field (by index) from a JSON value. */
+bool message_field_from_json(struct arena *a, const struct api_message *type, unsigned field,
+	const struct json *value, const struct transcode_options *options, ProtobufCMessage *message,
+	struct status *status);
+
+/* Sets one field from text, as paths and query strings give it: a repeated field gains an element.
+ * name may be dotted ("server_info.host"). NOT_FOUND if there is no such field. */
+bool message_field_from_text(struct arena *a, const struct api_message *type, struct text name,
+	struct text value, ProtobufCMessage *message, struct status *status);
+
+/* Appends the message as a JSON object. */
+void message_to_json(struct buffer *out, const struct api_message *type,
+	const ProtobufCMessage *message, const struct transcode_options *options);
+/* Appends only its members, without braces: for a profile's envelope. */
+void message_members_to_json(struct buffer *out, const struct api_message *type,
+	const ProtobufCMessage *message, const struct transcode_options *options);
+/* Appends the value of one field. */
+void message_field_to_json(struct buffer *out, const struct api_message *type, unsigned field,
+	const ProtobufCMessage *message, const struct transcode_options *options);
+
+/* Index of the field of that JSON, second or proto name, or -1. */
+int message_field_named(const struct api_message *type, struct text name);
+
+#endif

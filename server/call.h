@@ -1,0 +1,110 @@
+/*
+ * Call: one RPC on its way through its steps.
+ *
+ * A step is an ordinary function that never blocks. It ends by replying, by failing, or by handing
+ * the call to a lane together with the step that follows; what it returns is the result of one of
+ * those, so that every path of a step ends in exactly one of them. Steps run on an rpc thread
+ * (the first) or on the thread of the lane that the call comes from; one thread at a time, so a step needs
+ * no lock for what belongs to its call. Everything born in a call lives in its arena and dies with it.
+ * When a step has ended, the call may be gone: touch nothing of it afterwards.
+ */
+#ifndef JUNCTION_SERVER_CALL_H
+#define JUNCTION_SERVER_CALL_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "proto/runtime/api.h"
+#include "server/lane/fetch.h"
+#include "server/lane/sql.h"
+#include "server/lane/work.h"
+
+struct call;
+
+/* How a step ended. Only the functions below make one. */
+enum next { NEXT_ENDED, NEXT_LANE };
+
+typedef enum next call_step(struct call *c);
+
+/* Who calls, as far as is known: from metadata and the connection. Texts live in the call's arena,
+ * empty if unknown. */
+struct caller {
+	struct text space;	/* namespace: metadata x-namespace, default "default" */
+	struct text address;	/* "127.0.0.1:4711" of the outermost caller that is known */
+	struct text application; /* empty until Auth fills it */
+	struct text user;	 /* empty until Auth fills it */
+	struct text trace;	/* traceparent's trace id, else x-request-id, else one of our own */
+	int hops;		/* Junctions that this call has passed, this one not counted */
+};
+
+struct call {
+	struct arena *arena;
+	const struct api_method *method;
+	const ProtobufCMessage *request;
+	struct caller caller;
+	int64_t deadline;	/* on clock_now(); never CLOCK_NEVER */
+	atomic_bool cancelled;	/* set by the rpc thread when the client has gone or the deadline passed */
+	struct status status;	/* why it failed; message and field live in the arena */
+
+	/* What follows is the runtime's. */
+	struct text response;	/* serialized reply */
+	void (*finish)(struct call *c);
+	void *then;		/* the step that follows the lane */
+	union {
+		struct sql_job sql;
+		struct append_job append;
+		struct fetch_job fetch;
+		struct work_job work;
+	} lane;
+};
+
+/* The request, of the type that the method's proto names. */
+#define call_request(c, type) ((const type *)(c)->request)
+
+/* --- how a step ends ---------------------------------------------------------------------- */
+
+enum next reply(struct call *c, const ProtobufCMessage *message);
+#define REPLY(c, message) reply((c), &(message)->base)
+
+enum next fail(struct call *c, enum status_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* INVALID_ARGUMENT with google.rpc.BadRequest; the message becomes "field: rule". */
+enum next fail_field(struct call *c, const char *field, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* With the reason already in c->status. */
+enum next failed(struct call *c);
+
+/* --- lanes: see the headers in server/lane for what each promises --------------------------- */
+
+/* A bounded read on a shared, pipelined connection. Parameters live in the call's arena. */
+enum next query(struct call *c, const struct statement *s, const struct text *parameters,
+	enum next (*then)(struct call *c, const struct rows *rows));
+/* A read without small bound, or a write that is no append, on a connection of its own. */
+enum next change(struct call *c, const struct statement *s, const struct text *parameters,
+	enum next (*then)(struct call *c, const struct rows *rows));
+/* A durable insert that shares its statement and commit with others. row: index of its result row
+ * in rows. */
+enum next append(struct call *c, struct append_log *log, struct text key,
+	const struct text *columns,
+	enum next (*then)(struct call *c, const struct rows *rows, int row));
+/* A third party's answer over HTTP. */
+enum next fetch(struct call *c, const struct fetch_request *request,
+	enum next (*then)(struct call *c, const struct fetch_response *response));
+/* CPU or a blocking library call, on the work pool; run() must not touch the runtime. */
+enum next work(struct call *c, void (*run)(struct call *c), call_step *then);
+
+/* Parks the call in a place of the caller's own (a waiting list) which later, on one thread,
+ * resumes or fails it exactly once. */
+enum next call_parked(struct call *c);
+void call_resume(struct call *c, call_step *then);
+
+/* The client has gone or the deadline passed: no need to go on. */
+bool call_over(const struct call *c);
+
+/* Bound to the lanes once, before the first call. */
+void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch);
+
+#endif

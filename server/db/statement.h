@@ -1,0 +1,27 @@
+/* Statements and the rows they give. */
+#ifndef JUNCTION_SERVER_DB_STATEMENT_H
+#define JUNCTION_SERVER_DB_STATEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+/* A constant. Prepared under its name on each connection that uses it; parameters are text. */
+struct statement {
+	const char *name; /* unique in the process, at most 63 bytes */
+	const char *sql;
+	int parameters;
+};
+
+/* A result; values in PostgreSQL's text form. Valid while the step or callback that was given it
+ * runs. */
+struct rows;
+
+int rows_count(const struct rows *r);
+struct text rows_text(const struct rows *r, int row, int column); /* data NULL for SQL NULL; NUL-terminated */
+bool rows_null(const struct rows *r, int row, int column);
+int64_t rows_int64(const struct rows *r, int row, int column); /* 0 for NULL; aborts if not a number */
+bool rows_bool(const struct rows *r, int row, int column);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The http lane: requests to third parties, by libcurl, on a thread of its own.
+ *
+ * Any thread hands a job over; it ends exactly once, on the lane's thread, by its done(). A job
+ * whose caller has gone or whose deadline has passed is broken off within 50 ms. http and https
+ * only, no redirects, no proxies from the environment, nothing is ever sent twice. Every
+ * connection obeys the egress policy (egress.h), checked on the resolved address at connect.
+ */
+#ifndef JUNCTION_SERVER_LANE_FETCH_H
+#define JUNCTION_SERVER_LANE_FETCH_H
+
+#include <stdatomic.h>
+
+#include "base/loop.h"
+#include "base/status.h"
+#include "server/lane/egress.h"
+
+struct fetch_lane;
+
+struct fetch_header {
+	struct text name, value;
+};
+
+struct fetch_request {
+	const char *method;
+	const char *url; /* absolute, http or https */
+	const struct fetch_header *headers;
+	size_t header_count;
+	struct text body; /* data NULL: none; POST, PUT and PATCH then send Content-Length: 0 */
+	int64_t connect_timeout_ms; /* name resolution included */
+	int64_t total_timeout_ms;   /* less if the job's deadline is earlier */
+	size_t response_limit;	    /* bytes of body; beyond: RESOURCE_EXHAUSTED */
+};
+
+struct fetch_response {
+	int status;
+	struct text reason; /* may be empty */
+	const struct fetch_header *headers;
+	size_t header_count;
+	struct text body;
+};
+
+struct fetch_job {
+	struct loop_task task;
+	struct arena *arena; /* the response's */
+	const struct fetch_request *request;
+	int64_t deadline;
+	const atomic_bool *cancelled; /* or NULL */
+	/* response NULL with the reason in error: UNAVAILABLE (not resolved, not reached, broken
+	 * off; the message says which), DEADLINE_EXCEEDED, PERMISSION_DENIED (egress policy),
+	 * RESOURCE_EXHAUSTED (limit), INVALID_ARGUMENT (URL). */
+	void (*done)(struct fetch_job *job, const struct fetch_response *response,
+		const struct status *error);
+	void *lane; /* the lane's */
+};
+
+struct fetch_options {
+	const struct egress_policy *egress; /* lives as long as the lane */
+	int connections;	/* at most, in all */
+	int connections_per_host;
+	int queue_limit;	/* jobs in the lane at most */
+};
+
+struct fetch_lane *fetch_start(const struct fetch_options *options);
+void fetch_stop(struct fetch_lane **lane); /* jobs in flight fail with UNAVAILABLE */
+bool fetch_submit(struct fetch_lane *lane, struct fetch_job *job); /* false: full */
+
+#endif
