@@ -7,7 +7,8 @@
 #define CHECK(condition)                                                                           \
 	((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__, __func__))
 
-_Noreturn void check_failed(const char *condition, const char *file, int line, const char *function);
+_Noreturn void check_failed(
+	const char *condition, const char *file, int line, const char *function);
 
 /* malloc, calloc and realloc that abort when memory is out. Freed with free(). */
 void *check_malloc(size_t size);

@@ -14,21 +14,33 @@
 
 #define JSON_DEPTH 64
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 struct json {
 	enum json_type type;
-	struct text raw;	  /* the value as written, no blanks around it */
-	struct text name;	  /* of a member, unescaped */
-	struct text string;	  /* of a string, unescaped; may hold NUL (from \u0000) */
+	struct text raw;          /* the value as written, no blanks around it */
+	struct text name;         /* of a member, unescaped */
+	struct text string;       /* of a string, unescaped; may hold NUL (from \u0000) */
 	const struct json *first; /* element or member */
 	const struct json *next;  /* sibling */
-	size_t count;		  /* elements or members */
+	size_t count;             /* elements or members */
 };
 
 /* NULL on refusal: status is INVALID_ARGUMENT "invalid JSON at byte 17: duplicate member \"a\"", or
  * RESOURCE_EXHAUSTED if the arena's cap is reached. */
 const struct json *json_read(struct arena *a, struct text text, struct status *status);
+
+/* Whether the text is one well-formed JSON value: what json_read() would take, but member names may
+ * repeat. Takes no memory, so that a large text can be judged. */
+bool json_valid(struct text text);
 
 /* The member of that name, or NULL (also if the value is no object or NULL). */
 const struct json *json_member(const struct json *object, struct text name);

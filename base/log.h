@@ -27,12 +27,12 @@ struct log_field {
 /* Formats into a buffer of the enclosing block. */
 #define LOG_NUMBER(key, number) ((struct log_field){(key), log_number((char[24]){0}, (number))})
 #define log_event(level, event, ...)                                                               \
-	log_write((level), (event),                                                                \
-		(const struct log_field[]){{"", {0}}, ##__VA_ARGS__},                             \
+	log_write((level), (event), (const struct log_field[]){{"", {0}}, ##__VA_ARGS__},          \
 		sizeof((struct log_field[]){{"", {0}}, ##__VA_ARGS__}) / sizeof(struct log_field))
 
 struct text log_number(char buffer[24], int64_t number);
 /* fields[0] is unused. */
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+void log_write(
+	enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
 #endif

@@ -19,7 +19,7 @@ struct loop_task {
 };
 
 struct loop *loop_new(const char *name); /* name of the thread, at most 15 bytes */
-void loop_start(struct loop *l);	 /* starts the thread */
+void loop_start(struct loop *l);         /* starts the thread, all signals blocked */
 /* Stops the thread once everything posted before has run, closes what is left open, frees. The
  * owners of handles close them in a task posted before. Not from the loop's own thread. */
 void loop_stop(struct loop **l);

@@ -2,8 +2,8 @@
  * Options: a program's configuration from flags and environment, and its --help.
  *
  * One table says name, environment variable, default, unit and meaning. A flag wins over the
- * environment. Lists are given by repeating the flag, or separated by commas in the environment. A wrong value stops the
- * start with a sentence that names the option. Main thread, at start.
+ * environment. Lists are given by repeating the flag, or separated by commas in the environment. A
+ * wrong value stops the start with a sentence that names the option. Main thread, at start.
  */
 #ifndef JUNCTION_BASE_OPTION_H
 #define JUNCTION_BASE_OPTION_H
@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 enum option_kind {
-	OPTION_STRING,	/* const char * */
-	OPTION_LIST,	/* struct option_list */
-	OPTION_NUMBER,	/* int64_t within minimum..maximum */
-	OPTION_FLAG,	/* bool; given without a value */
+	OPTION_STRING, /* const char * */
+	OPTION_LIST,   /* struct option_list */
+	OPTION_NUMBER, /* int64_t within minimum..maximum */
+	OPTION_FLAG,   /* bool; given without a value */
 };
 
 struct option_list {
@@ -25,15 +25,15 @@ struct option_list {
 };
 
 struct option {
-	const char *name;	 /* "--listen"; NULL ends the table */
+	const char *name;        /* "--listen"; NULL ends the table */
 	const char *environment; /* "JUNCTION_LISTEN", or NULL */
 	enum option_kind kind;
-	void *value;		 /* where it goes */
-	const char *fallback;	 /* default as text; NULL is none */
-	const char *unit;	 /* "milliseconds", "ADDRESS:PORT", shown in --help; NULL for flags */
-	const char *help;	 /* one sentence */
+	void *value;          /* where it goes */
+	const char *fallback; /* default as text; NULL is none */
+	const char *unit;     /* "milliseconds", "ADDRESS:PORT", shown in --help; NULL for flags */
+	const char *help;     /* one sentence */
 	int64_t minimum, maximum; /* of a number */
-	bool secret;		 /* its value is never shown, default included */
+	bool secret;              /* its value is never shown, default included */
 };
 
 struct option_program {
@@ -45,13 +45,19 @@ struct option_program {
 
 /*
  * Reads the environment, then argv. What is no option is left in arguments (points into argv,
- * NULL-terminated; "--" ends options). --help and --version print to standard output and exit 0. An error prints a
- * sentence and a hint at --help to standard error and exits 2.
+ * NULL-terminated; "--" ends options). --help and --version print to standard output and exit 0. An
+ * error prints a sentence and a hint at --help to standard error and exits 2.
  */
 void option_read(const struct option_program *program, int argc, char **argv, char ***arguments);
 void option_help(const struct option_program *program);
+/* How option_read() refuses a value, for what only the program can judge. The sentence has no full
+ * stop. */
+_Noreturn void option_refuse(const struct option_program *program, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* "host:port", "[::1]:port" or ":port" (host ""): false if it is none; port 0 to 65535. */
 bool option_address(const char *text, char host[256], int *port);
+/* 127.0.0.0/8, ::1 or localhost: only this machine reaches it. */
+bool option_loopback(const char *host);
 
 #endif

@@ -40,6 +40,8 @@ struct text text_trim(struct text t); /* without ASCII blanks at both ends */
 /* Offset of the first byte that is not well-formed UTF-8 (no surrogates, no overlong forms, at
  * most U+10FFFF), or t.size if all is. */
 size_t text_utf8_error(struct text t);
+/* Bytes of the well-formed UTF-8 character that starts at offset at (1 to 4), or 0 if none does. */
+size_t text_utf8_length(struct text t, size_t at);
 
 /* Decimal integer in ASCII, optional '-', no blanks, nothing behind. False if it is none or does
  * not fit. */
