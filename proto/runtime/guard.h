@@ -14,12 +14,13 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-#define GUARD_DEPTH 64		 /* nested messages and groups, the outermost being 1 */
-#define GUARD_ELEMENTS 100000	 /* fields and elements in one message, nested ones counted */
+#define GUARD_DEPTH    64     /* nested messages and groups, the outermost being 1 */
+#define GUARD_ELEMENTS 100000 /* fields and elements in one message, nested ones counted */
 
-/* NULL on refusal: INVALID_ARGUMENT (malformed, too deep, ill-formed UTF-8, NUL in a string; names
- * the field's path), or RESOURCE_EXHAUSTED (too many elements, beyond the arena's cap). The message lives in the
- * arena and is never freed by itself. */
+/* NULL on refusal: INVALID_ARGUMENT (malformed, too deep, ill-formed UTF-8, NUL in a string, a
+ * singular message given twice; with the field's path in proto names), or RESOURCE_EXHAUSTED (too
+ * many elements, beyond the arena's cap). Entries of a map come as they are: keys may repeat, and
+ * the last one counts. The message lives in the arena and is never freed by itself. */
 ProtobufCMessage *guard_unpack(struct arena *a, const ProtobufCMessageDescriptor *descriptor,
 	struct text wire, struct status *status);
 

@@ -3,8 +3,9 @@
  * contract). Any thread; everything made lives in the arena.
  *
  * In: JSON name, second name or proto name; null is unset; numeric strings for numbers; a raw JSON
- * field takes any value byte-exact. Errors are INVALID_ARGUMENT with the path of the field:
- * `services[2].uri: must be a string`.
+ * field takes any value byte-exact. A field may be given by several names that say the same. Errors
+ * are INVALID_ARGUMENT with the path of the field, `services[2].uri: must be a string`, or
+ * RESOURCE_EXHAUSTED beyond the arena's cap.
  * Out: fields without presence are always written, empty or not; unset optional and message fields
  * are left out; a raw JSON field is written as it is ("null" if empty).
  */
@@ -15,8 +16,9 @@
 #include "proto/runtime/api.h"
 
 struct transcode_options {
-	bool refuse_unknown;   /* in: a member that is no field is refused by name, else ignored */
-	bool int64_as_number;  /* out: 64-bit integers as numbers (documented routes), else strings */
+	bool refuse_unknown;  /* in: a member that is no field is refused by name, else ignored */
+	bool int64_as_number; /* out: 64-bit integers as numbers (documented routes), else strings
+			       */
 };
 
 /* An empty message in the arena, defaults set. */
@@ -26,13 +28,15 @@ ProtobufCMessage *message_new(struct arena *a, const struct api_message *type);
 bool message_from_json(struct arena *a, const struct api_message *type, const struct json *object,
 	const struct transcode_options *options, ProtobufCMessage *message, struct status *status);
 
-/* Sets one field (by index) from a JSON value. */
+/* Sets one field (by index) from a JSON value; null leaves it as it is. */
 bool message_field_from_json(struct arena *a, const struct api_message *type, unsigned field,
-	const struct json *value, const struct transcode_options *options, ProtobufCMessage *message,
-	struct status *status);
+	const struct json *value, const struct transcode_options *options,
+	ProtobufCMessage *message, struct status *status);
 
 /* Sets one field from text, as paths and query strings give it: a repeated field gains an element.
- * name may be dotted ("server_info.host"). NOT_FOUND if there is no such field. */
+ * name may be dotted ("server_info.host"). NOT_FOUND if there is no such field; then nothing has
+ * changed. The message was made by message_new() and filled by these functions only, which leave
+ * room in its arrays. */
 bool message_field_from_text(struct arena *a, const struct api_message *type, struct text name,
 	struct text value, ProtobufCMessage *message, struct status *status);
 
@@ -42,7 +46,7 @@ void message_to_json(struct buffer *out, const struct api_message *type,
 /* Appends only its members, without braces: for a profile's envelope. */
 void message_members_to_json(struct buffer *out, const struct api_message *type,
 	const ProtobufCMessage *message, const struct transcode_options *options);
-/* Appends the value of one field. */
+/* Appends the value of one field, null if it is unset. */
 void message_field_to_json(struct buffer *out, const struct api_message *type, unsigned field,
 	const ProtobufCMessage *message, const struct transcode_options *options);
 

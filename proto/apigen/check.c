@@ -1,0 +1,228 @@
+/*
+ * Every rule is looked at, so that one run tells all that is to be mended. Rules about methods and
+ * fields apply to ours; what others publish is theirs.
+ */
+#include "proto/apigen/check.h"
+
+#include <stdio.h>
+
+#define NO_ROUTE "No REST route:"
+
+struct check {
+	struct arena *arena;
+	const struct schema *schema;
+	size_t problems;
+};
+
+static void problem(struct check *c, struct place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void problem(struct check *c, struct place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "%s:%d: %s\n", place.file, place.line,
+		arena_vprintf(c->arena, format, args));
+	va_end(args);
+	c->problems++;
+}
+
+static bool is_blank(const char *comment)
+{
+	return text_trim(text_of(comment)).size == 0;
+}
+
+static void check_comments(struct check *c)
+{
+	for (size_t i = 0; i < c->schema->item_count; i++) {
+		const struct item *item = &c->schema->items[i];
+
+		if (item->ours && is_blank(item->place.comment))
+			problem(c, item->place, "%s %s has no comment before it", item->kind,
+				item->name);
+	}
+}
+
+static void check_second_name(struct check *c, const struct message *m, const struct field *f)
+{
+	const char *name = f->rule->second_name;
+
+	for (size_t i = 0; i < m->field_count; i++)
+		if (strcmp(name, m->fields[i].proto->name) == 0 ||
+			strcmp(name, m->fields[i].proto->json_name) == 0)
+			problem(c, f->place, "field %s.%s: second_name \"%s\" is a name already",
+				m->name, f->proto->name, name);
+}
+
+static void check_field(struct check *c, const struct message *m, const struct field *f)
+{
+	if (f->rule->raw_json && f->proto->type != FIELD_TYPE(STRING))
+		problem(c, f->place, "field %s.%s is raw_json but no string", m->name,
+			f->proto->name);
+	if (f->rule->one_or_many && (!field_is_repeated(f) || field_is_map(f)))
+		problem(c, f->place, "field %s.%s is one_or_many but not repeated", m->name,
+			f->proto->name);
+	check_second_name(c, m, f);
+}
+
+/* The path with every variable's name taken out: "/v1/server/{}/get". */
+static const char *shape(struct arena *a, const char *path)
+{
+	struct buffer out = {.arena = a};
+	bool inside = false;
+
+	for (; *path; path++) {
+		if (*path == '}')
+			inside = false;
+		if (!inside)
+			buffer_add_char(&out, *path);
+		if (*path == '{')
+			inside = true;
+	}
+	return arena_string(a, buffer_text(&out));
+}
+
+static void check_variable(
+	struct check *c, const struct method *m, const char *path, struct text name)
+{
+	const struct field *f = message_field_at(m->input, name);
+
+	if (!f)
+		problem(c, m->place, "RPC %s: {%.*s} in %s is no field of %s", m->title,
+			TEXT_ARGS(name), path, m->input->name);
+	else if (f->type || field_is_repeated(f))
+		problem(c, m->place, "RPC %s: {%.*s} in %s is not a single scalar", m->title,
+			TEXT_ARGS(name), path);
+}
+
+static bool holds_any(struct text t, const char *characters)
+{
+	for (; *characters; characters++)
+		if (text_find(t, *characters, 0) < t.size)
+			return true;
+	return false;
+}
+
+/* Segments are literals or {variables}; google.api.http knows more than the bridge does. */
+static void check_segment(
+	struct check *c, const struct method *m, const char *path, struct text segment)
+{
+	struct text inside =
+		segment.size > 2 ? text_until(text_from(segment, 1), segment.size - 2) : segment;
+
+	if (!holds_any(segment, "{}*="))
+		return;
+	if (segment.data[0] == '{' && segment.data[segment.size - 1] == '}' &&
+		!holds_any(inside, "{}*="))
+		check_variable(c, m, path, inside);
+	else
+		problem(c, m->place,
+			"RPC %s: the segment %.*s of %s is neither a literal nor {field}", m->title,
+			TEXT_ARGS(segment), path);
+}
+
+static void check_path(struct check *c, const struct method *m, const char *path)
+{
+	struct text rest = text_of(path);
+
+	if (!text_starts(rest, TEXT("/")))
+		problem(c, m->place, "RPC %s: the path \"%s\" does not begin with /", m->title,
+			path);
+	while (rest.size) {
+		struct text segment;
+
+		rest = text_from(rest, 1);
+		segment = text_until(rest, text_find(rest, '/', 0));
+		rest = text_from(rest, segment.size);
+		check_segment(c, m, path, segment);
+	}
+}
+
+static void check_route(struct check *c, const struct method *m, const struct route *r)
+{
+	check_path(c, m, r->path);
+	if (*r->body && strcmp(r->body, "*") != 0 && !message_field(m->input, text_of(r->body)))
+		problem(c, m->place, "RPC %s: body \"%s\" is no field of %s", m->title, r->body,
+			m->input->name);
+	if (*r->response_body && !message_field(m->output, text_of(r->response_body)))
+		problem(c, m->place, "RPC %s: response_body \"%s\" is no field of %s", m->title,
+			r->response_body, m->output->name);
+}
+
+static void check_bulk(struct check *c, const struct method *m)
+{
+	const char *name = m->rule->bulk->field;
+	const struct field *f = message_field(m->input, text_of(name));
+
+	if (!f)
+		problem(c, m->place, "RPC %s: bulk field \"%s\" is no field of %s", m->title, name,
+			m->input->name);
+	else if (!field_is_map(f))
+		problem(c, m->place, "RPC %s: bulk field \"%s\" of %s is no map", m->title, name,
+			m->input->name);
+}
+
+static void check_method(struct check *c, const struct method *m)
+{
+	const char *reason = strstr(m->place.comment, NO_ROUTE);
+
+	if (!m->route_count && (!reason || is_blank(reason + strlen(NO_ROUTE))))
+		problem(c, m->place,
+			"RPC %s has no google.api.http option, and its comment does not say "
+			"\"" NO_ROUTE "\" and why",
+			m->title);
+	if (m->rule->access == JUNCTION__V1__ACCESS__ACCESS_UNSPECIFIED)
+		problem(c, m->place, "RPC %s does not say what access it needs: (%s.method).access",
+			m->title, OUR_PACKAGE);
+	for (size_t i = 0; i < m->route_count; i++)
+		check_route(c, m, &m->routes[i]);
+	if (m->rule->bulk)
+		check_bulk(c, m);
+}
+
+struct taken {
+	const struct method *method;
+	const char *verb, *shape;
+};
+
+static void take_route(
+	struct check *c, struct buffer *list, const struct method *m, const struct route *r)
+{
+	struct taken new = {m, r->verb, shape(c->arena, r->path)};
+	const struct taken *old = (const struct taken *)list->data;
+	size_t count = list->size / sizeof(new);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(old[i].verb, new.verb) == 0 && strcmp(old[i].shape, new.shape) == 0)
+			problem(c, m->place, "RPC %s: %s %s is already a route of RPC %s", m->title,
+				r->verb, r->path, old[i].method->title);
+	buffer_add(list, &new, sizeof(new));
+}
+
+static void check_routes_differ(struct check *c)
+{
+	struct buffer list = {.arena = c->arena};
+
+	for (size_t i = 0; i < c->schema->method_count; i++) {
+		const struct method *m = &c->schema->methods[i];
+
+		for (size_t j = 0; j < m->route_count; j++)
+			take_route(c, &list, m, &m->routes[j]);
+	}
+}
+
+size_t check_schema(struct arena *a, const struct schema *s)
+{
+	struct check c = {a, s, 0};
+
+	check_comments(&c);
+	for (size_t i = 0; i < s->message_count; i++)
+		for (size_t j = 0; j < s->messages[i].field_count; j++)
+			check_field(&c, &s->messages[i], &s->messages[i].fields[j]);
+	for (size_t i = 0; i < s->method_count; i++)
+		if (s->methods[i].ours)
+			check_method(&c, &s->methods[i]);
+	check_routes_differ(&c);
+	return c.problems;
+}

@@ -1,0 +1,116 @@
+/* Names are looked up by comparing one after another: messages have few fields, and their members
+ * mostly come in the order of the fields, so that the first comparison is the last. */
+#include "proto/runtime/field.h"
+
+ProtobufCMessage *message_new(struct arena *a, const struct api_message *type)
+{
+	ProtobufCMessage *message = arena_alloc(a, type->descriptor->sizeof_message);
+
+	protobuf_c_message_init(type->descriptor, message);
+	return message;
+}
+
+bool field_name_is(const char *field_name, struct text name)
+{
+	/* A member's name may hold NUL, hence the second test. */
+	return field_name && name.size > 0 && strncmp(field_name, name.data, name.size) == 0 &&
+	       strlen(field_name) == name.size;
+}
+
+int field_named(const struct api_message *type, struct text name, unsigned first)
+{
+	unsigned count = type->descriptor->n_fields;
+
+	if (first < count && field_name_is(type->fields[first].json_name, name))
+		return (int)first;
+	for (unsigned i = 0; i < count; i++) {
+		if (field_name_is(type->fields[i].json_name, name))
+			return (int)i;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (field_name_is(type->fields[i].second_name, name) ||
+			field_name_is(type->descriptor->fields[i].name, name))
+			return (int)i;
+	}
+	return -1;
+}
+
+int message_field_named(const struct api_message *type, struct text name)
+{
+	return field_named(type, name, 0);
+}
+
+static protobuf_c_boolean *has_flag(
+	const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)
+{
+	return (protobuf_c_boolean *)((char *)message + f->quantifier_offset);
+}
+
+bool field_is_set(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)
+{
+	if (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+		return *field_case(message, f) == f->id;
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return true;
+	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+		return *(void **)field_slot(message, f) != NULL;
+	if (f->label != PROTOBUF_C_LABEL_OPTIONAL)
+		return true;
+	if (f->type == PROTOBUF_C_TYPE_STRING)
+		return *(const void **)field_slot(message, f) != f->default_value;
+	return *has_flag(message, f);
+}
+
+void field_mark_set(ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)
+{
+	if (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+		*field_case(message, f) = f->id;
+	else if (f->label == PROTOBUF_C_LABEL_OPTIONAL && f->quantifier_offset != 0)
+		*has_flag(message, f) = 1;
+}
+
+size_t field_width(ProtobufCType type)
+{
+	switch (type) {
+	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_SINT64:
+	case PROTOBUF_C_TYPE_SFIXED64:
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_FIXED64:
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return 8;
+	case PROTOBUF_C_TYPE_STRING:
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return sizeof(void *);
+	case PROTOBUF_C_TYPE_BYTES:
+		return sizeof(ProtobufCBinaryData);
+	case PROTOBUF_C_TYPE_BOOL:
+		return sizeof(protobuf_c_boolean);
+	default:
+		return 4;
+	}
+}
+
+void *field_array(struct arena *a, size_t count, ProtobufCType type)
+{
+	size_t room = 1;
+
+	while (room < count)
+		room *= 2;
+	return arena_array(a, room, field_width(type));
+}
+
+void *field_append(struct arena *a, ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)
+{
+	char **array = field_slot(message, f);
+	size_t *count = field_count(message, f), width = field_width(f->type);
+
+	if ((*count & (*count - 1)) == 0) { /* 0 or a power of two: full */
+		char *larger = field_array(a, *count + 1, f->type);
+
+		if (*count > 0)
+			memcpy(larger, *array, *count * width);
+		*array = larger;
+	}
+	return *array + (*count)++ * width;
+}
