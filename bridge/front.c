@@ -1,0 +1,241 @@
+/*
+ * Front: framing first, since a request whose end is in doubt is not to be believed in anything
+ * else; then Host (a page that has its name resolved to 127.0.0.1 still sends its own Host); then
+ * Origin and Sec-Fetch-Site, which a browser sends for a page and a page cannot change.
+ */
+#include "bridge/front.h"
+
+#include <arpa/inet.h>
+
+struct authority {
+	struct text host; /* without brackets */
+	int port;         /* -1 if none */
+	bool bracketed;
+};
+
+static void note(struct text *slot, unsigned *count, struct text value)
+{
+	if (!(*count)++)
+		*slot = value;
+}
+
+static void note_metadata(
+	struct front_headers *h, struct arena *a, struct text name, struct text value)
+{
+	const char *reason = metadata_add_header(&h->metadata, a, name, value);
+	if (reason && !h->refusal)
+		h->refusal = arena_printf(a, "header %.*s %s", TEXT_ARGS(name), reason);
+}
+
+/*
+ * libmicrohttpd keeps the blank of "Content-Length :" as part of the name, and of a folded line
+ * ("Transfer-Encoding:", newline, " chunked") makes one name without a value. Whoever reads these
+ * as RFC 9112 says finds the end of the request elsewhere.
+ */
+static bool is_misread(struct text name)
+{
+	static const struct text framing[] = {{"Content-Length", 14}, {"Transfer-Encoding", 17}};
+	for (size_t i = 0; i < name.size; i++)
+		if (name.data[i] <= ' ' || name.data[i] > '~')
+			return true;
+	for (size_t i = 0; i < 2; i++)
+		if (name.size > framing[i].size &&
+			text_equal_nocase(text_until(name, framing[i].size), framing[i]))
+			return true;
+	return !name.size;
+}
+
+void front_add_header(struct front_headers *h, struct arena *a, struct text name, struct text value)
+{
+	h->misread |= is_misread(name);
+	if (text_equal_nocase(name, TEXT("Host")))
+		note(&h->host, &h->hosts, value);
+	else if (text_equal_nocase(name, TEXT("Content-Length")))
+		note(&h->length, &h->lengths, value);
+	else if (text_equal_nocase(name, TEXT("Transfer-Encoding")))
+		note(&h->coding, &h->codings, value);
+	else if (text_equal_nocase(name, TEXT("Origin")))
+		note(&h->origin, &h->origins, value);
+	else if (text_equal_nocase(name, TEXT("Sec-Fetch-Site")))
+		note(&h->fetch_site, &h->fetch_sites, value);
+	else if (text_equal_nocase(name, TEXT("Expect")))
+		h->expects_continue = true;
+	else
+		note_metadata(h, a, name, value);
+}
+
+/* --- framing -------------------------------------------------------------------------------- */
+
+static const char *framing_error(struct front_headers *h)
+{
+	if (h->misread)
+		return "a header is folded, or its name holds a blank or a byte that no name has";
+	if (h->lengths > 1)
+		return "Content-Length is repeated";
+	if (h->codings > 1)
+		return "Transfer-Encoding is repeated";
+	if (h->lengths && h->codings)
+		return "Content-Length and Transfer-Encoding exclude each other";
+	if (h->codings && !text_equal_nocase(h->coding, TEXT("chunked")))
+		return "the only Transfer-Encoding taken is chunked";
+	if (h->lengths && !text_to_uint64(h->length, &h->content_length))
+		return "Content-Length is not a number";
+	if (h->hosts != 1)
+		return h->hosts ? "Host is repeated" : "Host is missing";
+	return NULL;
+}
+
+/* --- who may speak -------------------------------------------------------------------------- */
+
+static bool is_host_name(struct text host)
+{
+	for (size_t i = 0; i < host.size; i++) {
+		unsigned char c = (unsigned char)host.data[i];
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+		if (!letter && !(c >= '0' && c <= '9') && !strchr("-._", c))
+			return false;
+	}
+	return host.size > 0;
+}
+
+/* ":8080" after the host, or nothing. */
+static bool read_port(struct text rest, int *port)
+{
+	uint64_t number;
+	*port = -1;
+	if (!rest.size)
+		return true;
+	if (rest.data[0] != ':' || rest.size > 6 || !text_to_uint64(text_from(rest, 1), &number) ||
+		number > 65535)
+		return false;
+	*port = (int)number;
+	return true;
+}
+
+static bool read_authority(struct text t, struct authority *out)
+{
+	out->bracketed = t.size && t.data[0] == '[';
+	size_t end = text_find(t, out->bracketed ? ']' : ':', 0);
+	if (!out->bracketed) {
+		out->host = text_until(t, end);
+		return is_host_name(out->host) && read_port(text_from(t, end), &out->port);
+	}
+	if (end == t.size)
+		return false;
+	out->host = text_from(text_until(t, end), 1);
+	return out->host.size && read_port(text_from(t, end + 1), &out->port);
+}
+
+static bool same_authority(const struct authority *a, const struct authority *b, int fallback)
+{
+	int left = a->port < 0 ? fallback : a->port, right = b->port < 0 ? fallback : b->port;
+	return a->bracketed == b->bracketed && left == right && text_equal_nocase(a->host, b->host);
+}
+
+static bool as_string(struct text t, char out[INET6_ADDRSTRLEN])
+{
+	if (t.size >= INET6_ADDRSTRLEN || memchr(t.data, '\0', t.size))
+		return false;
+	memcpy(out, t.data, t.size);
+	out[t.size] = '\0';
+	return true;
+}
+
+static bool is_loopback_name(struct text host)
+{
+	struct text suffix = TEXT(".localhost");
+	return text_equal_nocase(host, TEXT("localhost")) ||
+	       (host.size > suffix.size &&
+		       text_equal_nocase(text_from(host, host.size - suffix.size), suffix));
+}
+
+/* An address literal that is loopback, or the one that the connection came to. */
+static bool is_own_address(const struct authority *host, struct text local)
+{
+	char string[INET6_ADDRSTRLEN];
+	struct in6_addr v6, v6_local;
+	struct in_addr v4;
+	if (!as_string(host->host, string))
+		return false;
+	if (!host->bracketed)
+		return inet_pton(AF_INET, string, &v4) == 1 &&
+		       (ntohl(v4.s_addr) >> 24 == 127 || text_equal(host->host, local));
+	if (inet_pton(AF_INET6, string, &v6) != 1)
+		return false;
+	if (IN6_IS_ADDR_LOOPBACK(&v6))
+		return true;
+	return as_string(local, string) && inet_pton(AF_INET6, string, &v6_local) == 1 &&
+	       !memcmp(&v6, &v6_local, sizeof(v6));
+}
+
+static bool is_configured_host(const struct front_policy *policy, const struct authority *host)
+{
+	struct authority own;
+	for (const char *const *h = policy->hosts; *h; h++)
+		if (read_authority(text_of(*h), &own) && (own.port < 0 || own.port == host->port) &&
+			text_equal_nocase(own.host, host->host))
+			return true;
+	return false;
+}
+
+static bool is_own_origin(struct text origin, const struct authority *host)
+{
+	struct authority from;
+	struct text scheme = TEXT("http://");
+	return origin.size > scheme.size &&
+	       text_equal_nocase(text_until(origin, scheme.size), scheme) &&
+	       read_authority(text_from(origin, scheme.size), &from) &&
+	       same_authority(&from, host, 80);
+}
+
+static bool is_configured_origin(const struct front_policy *policy, struct text origin)
+{
+	for (const char *const *o = policy->origins; *o; o++)
+		if (text_equal_nocase(text_of(*o), origin))
+			return true;
+	return false;
+}
+
+/* Whether a page of another site made a browser send this. */
+static bool is_foreign_page(const struct front_policy *policy, const struct front_headers *h,
+	const struct authority *host)
+{
+	if (h->origins > 1 || h->fetch_sites > 1)
+		return true;
+	if (h->origins && is_configured_origin(policy, h->origin))
+		return false;
+	if (h->origins && !is_own_origin(h->origin, host))
+		return true;
+	return h->fetch_sites && !text_equal_nocase(h->fetch_site, TEXT("same-origin")) &&
+	       !text_equal_nocase(h->fetch_site, TEXT("none"));
+}
+
+int front_check(const struct front_policy *policy, struct front_headers *h, struct text local,
+	const char **reason)
+{
+	struct authority host;
+	*reason = framing_error(h);
+	if (*reason)
+		return 400;
+	if (!read_authority(h->host, &host)) {
+		*reason = "Host is not a host name or address with an optional port";
+		return 400;
+	}
+	if (!is_loopback_name(host.host) && !is_own_address(&host, local) &&
+		!is_configured_host(policy, &host)) {
+		*reason = "this is not a host that this bridge answers for (see --host)";
+		return 421;
+	}
+	if (is_foreign_page(policy, h, &host)) {
+		*reason = "pages of other origins may not speak to this bridge (see --origin)";
+		return 403;
+	}
+	*reason = h->refusal;
+	if (*reason)
+		return 400;
+	if (h->content_length > policy->body_limit) {
+		*reason = "the body is larger than this bridge takes (see --body-limit)";
+		return 413;
+	}
+	return 0;
+}

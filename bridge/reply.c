@@ -1,0 +1,234 @@
+/*
+ * Reply: a table of profiles, each with the text that opens a success, what it does for a refusal,
+ * and whether its HTTP status is always 200. Documented profiles write 64-bit integers as numbers.
+ */
+#include "bridge/reply.h"
+
+#include "base/base64.h"
+#include "base/check.h"
+#include "google/rpc/status.pb-c.h"
+#include "proto/runtime/guard.h"
+#include "proto/runtime/transcode.h"
+
+struct refusal {
+	const struct status *status;
+	int http;
+	struct text details;
+};
+
+struct profile {
+	bool always_200;
+	bool int64_as_number;
+	const char *opening; /* first members of a success */
+	void (*refuse)(struct buffer *out, const struct refusal *refusal);
+};
+
+static const struct {
+	int http, fate;
+} CODES[] = {
+	[STATUS_OK] = {200, 0},
+	[STATUS_CANCELLED] = {499, 100},
+	[STATUS_UNKNOWN] = {500, 500},
+	[STATUS_INVALID_ARGUMENT] = {400, 101},
+	[STATUS_DEADLINE_EXCEEDED] = {504, 100},
+	[STATUS_NOT_FOUND] = {404, 100},
+	[STATUS_ALREADY_EXISTS] = {409, 100},
+	[STATUS_PERMISSION_DENIED] = {403, 108},
+	[STATUS_RESOURCE_EXHAUSTED] = {429, 100},
+	[STATUS_FAILED_PRECONDITION] = {400, 100},
+	[STATUS_ABORTED] = {409, 100},
+	[STATUS_OUT_OF_RANGE] = {400, 100},
+	[STATUS_UNIMPLEMENTED] = {501, 100},
+	[STATUS_INTERNAL] = {500, 500},
+	[STATUS_UNAVAILABLE] = {503, 100},
+	[STATUS_DATA_LOSS] = {500, 500},
+	[STATUS_UNAUTHENTICATED] = {401, 109},
+};
+
+#define CODE_COUNT (sizeof(CODES) / sizeof(CODES[0]))
+
+/* A server may send any number. */
+static enum status_code known_code(enum status_code code)
+{
+	return (size_t)code < CODE_COUNT ? code : STATUS_UNKNOWN;
+}
+
+int reply_http_status(enum status_code code)
+{
+	return CODES[known_code(code)].http;
+}
+
+/* --- refusals, profile by profile ----------------------------------------------------------- */
+
+static void refuse_fate(struct buffer *out, const struct refusal *r)
+{
+	buffer_printf(out, "{\"retcode\":%d,\"retmsg\":", CODES[known_code(r->status->code)].fate);
+	json_write_string(out, text_of(r->status->message));
+	buffer_add_char(out, '}');
+}
+
+static void refuse_mw(struct buffer *out, const struct refusal *r)
+{
+	struct text message = text_of(r->status->message);
+	buffer_printf(out, "{\"code\":\"%d\",\"message\":", r->http);
+	json_write_string(out, message);
+	json_write_name(out, TEXT("mssage"));
+	json_write_string(out, message);
+	buffer_add_char(out, '}');
+}
+
+/* google.protobuf.Any as proto3 JSON writes it, or its bytes if the type is not ours. */
+static void write_any(struct buffer *out, struct text type_url, struct text value)
+{
+	static const struct transcode_options options = {.int64_as_number = false};
+	size_t slash = 0;
+	for (size_t i = 0; i < type_url.size; i++)
+		if (type_url.data[i] == '/')
+			slash = i + 1;
+	const char *name = arena_string(out->arena, text_from(type_url, slash));
+	const struct api_message *type = api_message_named(name);
+	struct status ignored;
+	ProtobufCMessage *message =
+		type ? guard_unpack(out->arena, type->descriptor, value, &ignored) : NULL;
+
+	json_write_comma(out);
+	buffer_add_text(out, TEXT("{\"@type\":"));
+	json_write_string(out, type_url);
+	if (message) {
+		message_members_to_json(out, type, message, &options);
+	} else {
+		json_write_name(out, TEXT("value"));
+		buffer_add_char(out, '"');
+		base64_write(out, value);
+		buffer_add_char(out, '"');
+	}
+	buffer_add_char(out, '}');
+}
+
+static void write_details(struct buffer *out, struct text details)
+{
+	struct status ignored;
+	if (!details.size)
+		return;
+	const ProtobufCMessage *message =
+		guard_unpack(out->arena, &google__rpc__status__descriptor, details, &ignored);
+	if (!message)
+		return;
+	const Google__Rpc__Status *status = (const Google__Rpc__Status *)message;
+	for (size_t i = 0; i < status->n_details; i++) {
+		const Google__Protobuf__Any *any = status->details[i];
+		write_any(out, text_of(any->type_url),
+			(struct text){(const char *)any->value.data, any->value.len});
+	}
+}
+
+static void refuse_native(struct buffer *out, const struct refusal *r)
+{
+	buffer_printf(out, "{\"code\":%d,\"message\":", (int)r->status->code);
+	json_write_string(out, text_of(r->status->message));
+	json_write_name(out, TEXT("details"));
+	buffer_add_char(out, '[');
+	write_details(out, r->details);
+	buffer_add_text(out, TEXT("]}"));
+}
+
+static const struct profile PROFILES[] = {
+	[API_NATIVE] = {false, false, "", refuse_native},
+	[API_FATE] = {true, true, "\"retcode\":0,\"retmsg\":\"success\"", refuse_fate},
+	[API_MW] = {false, true, "\"code\":\"200\",\"message\":\"success\",\"mssage\":\"success\"",
+		refuse_mw},
+	[API_LIST] = {false, true, "", refuse_mw},
+};
+
+static const struct profile *profile_of(enum api_profile profile)
+{
+	CHECK((size_t)profile < sizeof(PROFILES) / sizeof(PROFILES[0]));
+	return &PROFILES[profile];
+}
+
+/* --- what callers use ----------------------------------------------------------------------- */
+
+/* A message that says its own code (CallResponse) has no need of an envelope that says another. */
+static const char *opening_of(const struct profile *p, const struct api_message *type)
+{
+	return type && protobuf_c_message_descriptor_get_field_by_name(type->descriptor, "code")
+		       ? ""
+		       : p->opening;
+}
+
+void reply_message(struct reply *r, struct arena *a, const struct api_method *method,
+	const struct api_route *route, const ProtobufCMessage *message)
+{
+	const struct profile *p = profile_of(method->profile);
+	struct transcode_options options = {.int64_as_number = p->int64_as_number};
+	struct buffer out = {.arena = a};
+	buffer_reserve(&out, 512);
+	if (route->response_body >= 0) {
+		message_field_to_json(
+			&out, method->output, (unsigned)route->response_body, message, &options);
+	} else {
+		buffer_add_char(&out, '{');
+		buffer_add_text(&out, text_of(opening_of(p, method->output)));
+		message_members_to_json(&out, method->output, message, &options);
+		buffer_add_char(&out, '}');
+	}
+	*r = (struct reply){.http = 200, .body = buffer_text(&out)};
+}
+
+void reply_empty(struct reply *r, struct arena *a, enum api_profile profile)
+{
+	char *body = arena_printf(a, "{%s}", profile_of(profile)->opening);
+	*r = (struct reply){.http = 200, .body = text_of(body)};
+}
+
+static void refuse(
+	struct reply *r, struct arena *a, const struct profile *p, const struct refusal *refusal)
+{
+	struct buffer out = {.arena = a};
+	p->refuse(&out, refusal);
+	*r = (struct reply){.http = refusal->http, .body = buffer_text(&out)};
+}
+
+void reply_refusal(struct reply *r, struct arena *a, enum api_profile profile,
+	const struct status *status, struct text details)
+{
+	const struct profile *p = profile_of(profile);
+	int http = reply_http_status(status->code);
+	refuse(r, a, p, &(struct refusal){status, http, details});
+	r->challenge = status->code == STATUS_UNAUTHENTICATED ? "Bearer" : NULL;
+	r->retry_after = http == 429 || http == 503 ? "1" : NULL;
+	if (p->always_200)
+		r->http = 200;
+}
+
+static enum status_code code_of_front(int http)
+{
+	switch (http) {
+	case 403:
+		return STATUS_PERMISSION_DENIED;
+	case 405:
+		return STATUS_UNIMPLEMENTED;
+	case 413:
+	case 431:
+		return STATUS_RESOURCE_EXHAUSTED;
+	case 421:
+		return STATUS_FAILED_PRECONDITION;
+	default:
+		return STATUS_INVALID_ARGUMENT;
+	}
+}
+
+void reply_front(
+	struct reply *r, struct arena *a, enum api_profile profile, int http, const char *reason)
+{
+	struct status status = {.code = code_of_front(http), .message = reason};
+	refuse(r, a, profile_of(profile), &(struct refusal){&status, http, {0}});
+}
+
+void reply_wrong_verb(struct reply *r, struct arena *a, enum api_profile profile, const char *allow)
+{
+	reply_front(r, a, profile, 405, arena_printf(a, "this URI takes only %s", allow));
+	r->allow = allow;
+	if (profile_of(profile)->always_200)
+		r->http = 200;
+}

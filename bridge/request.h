@@ -1,0 +1,23 @@
+/*
+ * Request: the message that a matched route, its query and its body stand for. Any thread; the
+ * message lives in the arena and points into path, query and body.
+ */
+#ifndef JUNCTION_BRIDGE_REQUEST_H
+#define JUNCTION_BRIDGE_REQUEST_H
+
+#include "base/status.h"
+#include "bridge/route.h"
+
+/*
+ * What the path binds wins over the body, the body over the query. A body that takes the whole
+ * message leaves nothing to the query. Parameters that are no field are ignored on documented
+ * routes and refused on native ones; so are members of the body, which may also be refused by the
+ * method's own rule.
+ *
+ * query: as sent, without '?'. body: JSON, or empty for an empty object.
+ * NULL with status set on refusal.
+ */
+ProtobufCMessage *request_message(struct arena *a, const struct route_match *match,
+	struct text query, struct text body, struct status *status);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Rpc: unary calls to the server, asynchronous. The only user of grpc.h in the bridge.
+ *
+ * A few channels, each a connection of its own with a completion queue and a thread; calls take
+ * turns. A call that finds no connection fails UNAVAILABLE as soon as connecting has failed;
+ * reconnecting is tried again at least twice a second.
+ */
+#ifndef JUNCTION_BRIDGE_RPC_H
+#define JUNCTION_BRIDGE_RPC_H
+
+#include "base/status.h"
+#include "bridge/metadata.h"
+#include "proto/runtime/api.h"
+
+struct rpc;
+
+struct rpc_options {
+	const char *target;               /* "unix:/run/x.sock", "127.0.0.1:50051" */
+	int channels;                     /* 1 to 16 */
+	const struct api_method *methods; /* must outlive the rpc */
+	size_t method_count;
+};
+
+struct rpc *rpc_new(const struct rpc_options *options);
+/* Breaks off the calls in progress and waits until each has ended; new ones are refused from now
+ * on. Not from done(). */
+void rpc_stop(struct rpc *rpc);
+/* After rpc_stop(), when nobody starts calls any more. */
+void rpc_free(struct rpc **rpc);
+
+/* One call. Embedded in what it is for; it and what it points to stay until done() is called. */
+struct rpc_call {
+	const struct api_method *method; /* of the table in the options */
+	struct arena *arena;             /* nobody else's until done() */
+	struct text request;             /* serialized */
+	const struct metadata_list *metadata;
+	int64_t timeout_ms;
+	void (*done)(struct rpc_call *call); /* on an rpc thread, once; the last touch */
+
+	struct status status; /* set at done(), in the arena, like all that follows */
+	struct text response; /* serialized; of OK */
+	struct text details;  /* grpc-status-details-bin, or empty */
+};
+
+/* Any thread. done() may run before this returns. */
+void rpc_start(struct rpc *rpc, struct rpc_call *call);
+
+#endif
