@@ -4,9 +4,9 @@
  * A step is an ordinary function that never blocks. It ends by replying, by failing, or by handing
  * the call to a lane together with the step that follows; what it returns is the result of one of
  * those, so that every path of a step ends in exactly one of them. Steps run on an rpc thread
- * (the first) or on the thread of the lane that the call comes from; one thread at a time, so a step needs
- * no lock for what belongs to its call. Everything born in a call lives in its arena and dies with it.
- * When a step has ended, the call may be gone: touch nothing of it afterwards.
+ * (the first) or on the thread of the lane that the call comes from; one thread at a time, so a
+ * step needs no lock for what belongs to its call. Everything born in a call lives in its arena and
+ * dies with it. When a step has ended, the call may be gone: touch nothing of it afterwards.
  */
 #ifndef JUNCTION_SERVER_CALL_H
 #define JUNCTION_SERVER_CALL_H
@@ -32,12 +32,12 @@ typedef enum next call_step(struct call *c);
 /* Who calls, as far as is known: from metadata and the connection. Texts live in the call's arena,
  * empty if unknown. */
 struct caller {
-	struct text space;	/* namespace: metadata x-namespace, default "default" */
-	struct text address;	/* "127.0.0.1:4711" of the outermost caller that is known */
+	struct text space;       /* namespace: metadata x-namespace, default "default" */
+	struct text address;     /* "127.0.0.1:4711" of the outermost caller that is known */
 	struct text application; /* empty until Auth fills it */
-	struct text user;	 /* empty until Auth fills it */
-	struct text trace;	/* traceparent's trace id, else x-request-id, else one of our own */
-	int hops;		/* Junctions that this call has passed, this one not counted */
+	struct text user;        /* empty until Auth fills it */
+	struct text trace; /* traceparent's trace id, else x-request-id, else one of our own */
+	int hops;          /* Junctions that this call has passed, this one not counted */
 };
 
 struct call {
@@ -45,14 +45,16 @@ struct call {
 	const struct api_method *method;
 	const ProtobufCMessage *request;
 	struct caller caller;
-	int64_t deadline;	/* on clock_now(); never CLOCK_NEVER */
-	atomic_bool cancelled;	/* set by the rpc thread when the client has gone or the deadline passed */
-	struct status status;	/* why it failed; message and field live in the arena */
+	int64_t deadline;      /* on clock_now(); never CLOCK_NEVER */
+	atomic_bool cancelled; /* set by the rpc thread when the client has gone or the deadline
+				  passed */
+	struct status status;  /* why it failed; message and field live in the arena */
 
 	/* What follows is the runtime's. */
-	struct text response;	/* serialized reply */
+	struct text response; /* serialized reply */
 	void (*finish)(struct call *c);
-	void *then;		/* the step that follows the lane */
+	void *then; /* the step that follows the lane */
+	void (*work)(struct call *c);
 	union {
 		struct sql_job sql;
 		struct append_job append;

@@ -19,9 +19,11 @@ struct statement {
 struct rows;
 
 int rows_count(const struct rows *r);
-struct text rows_text(const struct rows *r, int row, int column); /* data NULL for SQL NULL; NUL-terminated */
+struct text rows_text(
+	const struct rows *r, int row, int column); /* data NULL for SQL NULL; NUL-terminated */
 bool rows_null(const struct rows *r, int row, int column);
-int64_t rows_int64(const struct rows *r, int row, int column); /* 0 for NULL; aborts if not a number */
+int64_t rows_int64(
+	const struct rows *r, int row, int column); /* 0 for NULL; aborts if not a number */
 bool rows_bool(const struct rows *r, int row, int column);
 
 #endif

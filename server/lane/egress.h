@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 struct egress_policy {
-	bool loopback; /* 127.0.0.0/8, ::1 */
+	bool loopback;       /* 127.0.0.0/8, ::1 */
 	bool private_ranges; /* 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7 */
 	/* Own listeners: address 0.0.0.0 or :: means any local address. */
 	const struct sockaddr_storage *own;
@@ -24,7 +24,7 @@ struct egress_policy {
 
 /* NULL if allowed, else why not: "169.254.169.254 is link-local". The text is static or in
  * reason. */
-const char *egress_refusal(const struct egress_policy *policy, const struct sockaddr *address,
-	char reason[128]);
+const char *egress_refusal(
+	const struct egress_policy *policy, const struct sockaddr *address, char reason[128]);
 
 #endif

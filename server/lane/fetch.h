@@ -22,14 +22,14 @@ struct fetch_header {
 };
 
 struct fetch_request {
-	const char *method;
-	const char *url; /* absolute, http or https */
+	const char *method; /* HEAD sends no body */
+	const char *url;    /* absolute, http or https */
 	const struct fetch_header *headers;
 	size_t header_count;
 	struct text body; /* data NULL: none; POST, PUT and PATCH then send Content-Length: 0 */
 	int64_t connect_timeout_ms; /* name resolution included */
 	int64_t total_timeout_ms;   /* less if the job's deadline is earlier */
-	size_t response_limit;	    /* bytes of body; beyond: RESOURCE_EXHAUSTED */
+	size_t response_limit;      /* bytes of body; beyond: RESOURCE_EXHAUSTED */
 };
 
 struct fetch_response {
@@ -37,7 +37,7 @@ struct fetch_response {
 	struct text reason; /* may be empty */
 	const struct fetch_header *headers;
 	size_t header_count;
-	struct text body;
+	struct text body; /* decoded; ends in NUL, which is not counted */
 };
 
 struct fetch_job {
@@ -48,7 +48,9 @@ struct fetch_job {
 	const atomic_bool *cancelled; /* or NULL */
 	/* response NULL with the reason in error: UNAVAILABLE (not resolved, not reached, broken
 	 * off; the message says which), DEADLINE_EXCEEDED, PERMISSION_DENIED (egress policy),
-	 * RESOURCE_EXHAUSTED (limit), INVALID_ARGUMENT (URL). */
+	 * RESOURCE_EXHAUSTED (limit), INVALID_ARGUMENT (URL), CANCELLED. The message names host
+	 * and port, never more of the URL; it says "was not reached" only if nothing of the request
+	 * can have arrived there. */
 	void (*done)(struct fetch_job *job, const struct fetch_response *response,
 		const struct status *error);
 	void *lane; /* the lane's */
@@ -56,9 +58,9 @@ struct fetch_job {
 
 struct fetch_options {
 	const struct egress_policy *egress; /* lives as long as the lane */
-	int connections;	/* at most, in all */
+	int connections;                    /* at most, in all */
 	int connections_per_host;
-	int queue_limit;	/* jobs in the lane at most */
+	int queue_limit; /* jobs in the lane at most */
 };
 
 struct fetch_lane *fetch_start(const struct fetch_options *options);

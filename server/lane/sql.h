@@ -22,10 +22,11 @@ struct lanes;
 
 struct lanes_options {
 	const char *database_url; /* libpq URL or keywords */
-	int threads;		  /* lane threads, 1 to 16 */
-	int change_connections;	  /* per lane thread, 1 to 32 */
-	int queue_limit;	  /* jobs that may wait in each lane; beyond: RESOURCE_EXHAUSTED */
-	int64_t statement_timeout_ms; /* of change and append; less if the job's deadline is earlier */
+	int threads;              /* lane threads, 1 to 16 */
+	int change_connections;   /* per lane thread, 1 to 32 */
+	int queue_limit;          /* jobs that may wait in each lane; beyond: RESOURCE_EXHAUSTED */
+	int64_t statement_timeout_ms; /* of change and append; less if the job's deadline is earlier
+				       */
 	int64_t lock_timeout_ms;
 };
 
@@ -33,7 +34,7 @@ struct sql_job {
 	struct loop_task task;
 	const struct statement *statement;
 	const struct text *parameters; /* data NULL is SQL NULL; live until done() */
-	int64_t deadline;	       /* on clock_now() */
+	int64_t deadline;              /* on clock_now() */
 	const atomic_bool *cancelled;  /* or NULL */
 	/* rows is valid during the call only; NULL with the reason in error. */
 	void (*done)(struct sql_job *job, const struct rows *rows, const struct status *error);
@@ -64,7 +65,7 @@ struct append_log {
 struct append_job {
 	struct loop_task task;
 	struct append_log *log;
-	struct text key;	    /* empty: equal to no other */
+	struct text key;            /* empty: equal to no other */
 	const struct text *columns; /* data NULL is SQL NULL; live until done() */
 	int64_t deadline;
 	const atomic_bool *cancelled;
@@ -72,7 +73,6 @@ struct append_job {
 		const struct status *error);
 	/* The lane's. */
 	struct append_job *next;
-	int attempt;
 };
 
 /* Starts the threads; connects in the background. NULL if an option is wrong (logged). */

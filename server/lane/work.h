@@ -7,12 +7,11 @@
 
 struct work_job {
 	struct loop_task task;
-	uv_work_t request; /* the lane's */
-	void (*run)(struct work_job *job);  /* on a pool thread */
+	uv_work_t request;                                              /* the lane's */
+	void (*run)(struct work_job *job);                              /* on a pool thread */
 	void (*done)(struct work_job *job, const struct status *error); /* on the lane thread */
 	int64_t deadline;
 	const atomic_bool *cancelled; /* or NULL */
-	void *lane; /* the lane's */
 };
 
 bool lane_work(struct lanes *lanes, struct work_job *job); /* false: full */

@@ -1,0 +1,229 @@
+/*
+ * How steps end, and the way into the lanes and back.
+ *
+ * A lane embeds its job in the call, so that the job's done() finds the call by its address. What
+ * a call may use of memory is looked at here, between steps: whatever a step does next, it ends
+ * in one of these functions.
+ */
+#include "server/call.h"
+
+#include <stdio.h>
+
+#include "proto/runtime/guard.h"
+
+#define CALL_OF(job, member) ((struct call *)((char *)(job)-offsetof(struct call, lane.member)))
+
+typedef enum next rows_step(struct call *c, const struct rows *rows);
+typedef enum next append_step(struct call *c, const struct rows *rows, int row);
+typedef enum next fetch_step(struct call *c, const struct fetch_response *response);
+
+static struct lanes *sql_lanes;
+static struct fetch_lane *http_lane;
+
+void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch)
+{
+	sql_lanes = lanes;
+	http_lane = fetch;
+}
+
+/* --- how a step ends -------------------------------------------------------------------------- */
+
+enum next failed(struct call *c)
+{
+	c->finish(c);
+	return NEXT_ENDED;
+}
+
+/* The status is set: the call has used more than it may. */
+static bool overdrawn(struct call *c)
+{
+	if (!arena_overdrawn(c->arena))
+		return false;
+	status_set(&c->status, c->arena, STATUS_RESOURCE_EXHAUSTED,
+		"the call needs more memory than one call may use");
+	return true;
+}
+
+enum next reply(struct call *c, const ProtobufCMessage *message)
+{
+	c->response = guard_pack(c->arena, message);
+	if (overdrawn(c))
+		return failed(c);
+	c->status.code = STATUS_OK;
+	c->finish(c);
+	return NEXT_ENDED;
+}
+
+enum next fail(struct call *c, enum status_code code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	c->status = (struct status){code, arena_vprintf(c->arena, format, args), NULL};
+	va_end(args);
+	return failed(c);
+}
+
+enum next fail_field(struct call *c, const char *field, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	const char *rule = arena_vprintf(c->arena, format, args);
+	va_end(args);
+	status_field(&c->status, c->arena, field, "%s", rule);
+	return failed(c);
+}
+
+/* --- lanes ------------------------------------------------------------------------------------ */
+
+static enum next full(struct call *c, const char *what)
+{
+	return fail(c, STATUS_RESOURCE_EXHAUSTED, "too many %s are waiting", what);
+}
+
+/* The reason is the lane's: its texts do not live as long as the call. */
+static void lane_failed(struct call *c, const struct status *error)
+{
+	c->status.code = error->code;
+	c->status.message = arena_string(c->arena, text_of(error->message));
+	c->status.field = NULL;
+	failed(c);
+}
+
+static void sql_done(struct sql_job *job, const struct rows *rows, const struct status *error)
+{
+	struct call *c = CALL_OF(job, sql);
+	if (rows)
+		((rows_step *)c->then)(c, rows);
+	else
+		lane_failed(c, error);
+}
+
+static void set_sql_job(
+	struct call *c, const struct statement *s, const struct text *parameters, rows_step *then)
+{
+	c->then = (void *)then;
+	c->lane.sql = (struct sql_job){
+		.statement = s,
+		.parameters = parameters,
+		.deadline = c->deadline,
+		.cancelled = &c->cancelled,
+		.done = sql_done,
+	};
+}
+
+enum next query(
+	struct call *c, const struct statement *s, const struct text *parameters, rows_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	set_sql_job(c, s, parameters, then);
+	return lane_query(sql_lanes, &c->lane.sql) ? NEXT_LANE : full(c, "reads");
+}
+
+enum next change(
+	struct call *c, const struct statement *s, const struct text *parameters, rows_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	set_sql_job(c, s, parameters, then);
+	return lane_change(sql_lanes, &c->lane.sql) ? NEXT_LANE : full(c, "changes");
+}
+
+static void append_done(
+	struct append_job *job, const struct rows *rows, int row, const struct status *error)
+{
+	struct call *c = CALL_OF(job, append);
+	if (rows)
+		((append_step *)c->then)(c, rows, row);
+	else
+		lane_failed(c, error);
+}
+
+enum next append(struct call *c, struct append_log *log, struct text key,
+	const struct text *columns, append_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->then = (void *)then;
+	c->lane.append = (struct append_job){
+		.log = log,
+		.key = key,
+		.columns = columns,
+		.deadline = c->deadline,
+		.cancelled = &c->cancelled,
+		.done = append_done,
+	};
+	return lane_append(sql_lanes, &c->lane.append) ? NEXT_LANE : full(c, "writes");
+}
+
+static void fetch_done(
+	struct fetch_job *job, const struct fetch_response *response, const struct status *error)
+{
+	struct call *c = CALL_OF(job, fetch);
+	if (response)
+		((fetch_step *)c->then)(c, response);
+	else
+		lane_failed(c, error);
+}
+
+enum next fetch(struct call *c, const struct fetch_request *request, fetch_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->then = (void *)then;
+	c->lane.fetch = (struct fetch_job){
+		.arena = c->arena,
+		.request = request,
+		.deadline = c->deadline,
+		.cancelled = &c->cancelled,
+		.done = fetch_done,
+	};
+	return fetch_submit(http_lane, &c->lane.fetch) ? NEXT_LANE : full(c, "requests to others");
+}
+
+static void work_run(struct work_job *job)
+{
+	struct call *c = CALL_OF(job, work);
+	c->work(c);
+}
+
+static void work_done(struct work_job *job, const struct status *error)
+{
+	struct call *c = CALL_OF(job, work);
+	if (!error)
+		((call_step *)c->then)(c);
+	else
+		lane_failed(c, error);
+}
+
+enum next work(struct call *c, void (*run)(struct call *c), call_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->work = run;
+	c->then = (void *)then;
+	c->lane.work = (struct work_job){
+		.run = work_run,
+		.done = work_done,
+		.deadline = c->deadline,
+		.cancelled = &c->cancelled,
+	};
+	return lane_work(sql_lanes, &c->lane.work) ? NEXT_LANE : full(c, "computations");
+}
+
+/* --- parking ---------------------------------------------------------------------------------- */
+
+enum next call_parked(struct call *c)
+{
+	return NEXT_LANE;
+}
+
+void call_resume(struct call *c, call_step *then)
+{
+	then(c);
+}
+
+bool call_over(const struct call *c)
+{
+	return atomic_load(&c->cancelled) || clock_now() >= c->deadline;
+}

@@ -1,0 +1,236 @@
+/* Config: the table of options, and what a single option's range cannot say. */
+#include "server/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* Where the table puts what it reads. */
+static struct config values;
+/* What is text on the command line and something else afterwards. */
+static struct {
+	const char *egress_loopback, *egress_private, *log_level;
+} words;
+
+#define MILLISECONDS_MAX (24 * 3600 * 1000)
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+#define NUMBER(flag, variable, member, normal, of, least, most, sentence)                          \
+	{                                                                                          \
+		.name = flag, .environment = variable, .kind = OPTION_NUMBER,                      \
+		.value = &values.member, .fallback = normal, .unit = of, .help = sentence,         \
+		.minimum = (least), .maximum = (most)                                              \
+	}
+
+static const struct option options[] = {
+	{.name = "--database-url",
+		.environment = "JUNCTION_DATABASE_URL",
+		.kind = OPTION_STRING,
+		.value = &values.database_url,
+		.unit = "URL",
+		.help = "The PostgreSQL database, as libpq URL or keywords; required.",
+		.secret = true},
+	{.name = "--migration-url",
+		.environment = "JUNCTION_MIGRATION_URL",
+		.kind = OPTION_STRING,
+		.value = &values.migration_url,
+		.unit = "URL",
+		.help = "The same database as its owner, for migrate; if not given, "
+			"--database-url.",
+		.secret = true},
+	{.name = "--listen",
+		.environment = "JUNCTION_LISTEN",
+		.kind = OPTION_LIST,
+		.value = &values.listen,
+		.fallback = "127.0.0.1:50051",
+		.unit = "ADDRESS:PORT",
+		.help = "Where to serve gRPC; port 0 takes a free one."},
+	{.name = "--socket",
+		.environment = "JUNCTION_SOCKET",
+		.kind = OPTION_STRING,
+		.value = &values.socket,
+		.unit = "PATH",
+		.help = "A unix socket to serve the bridge at; whoever may open it is "
+			"believed about its callers, so only its owner may."},
+	{.name = "--insecure",
+		.environment = "JUNCTION_INSECURE",
+		.kind = OPTION_FLAG,
+		.value = &values.insecure,
+		.help = "Allows addresses that other machines can reach, unencrypted."},
+	NUMBER("--rpc-threads", "JUNCTION_RPC_THREADS", rpc_threads, "2", "threads", 1, 16,
+		"Threads that receive calls."),
+	NUMBER("--lane-threads", "JUNCTION_LANE_THREADS", lane_threads, "2", "threads", 1, 16,
+		"Threads that speak to PostgreSQL."),
+	NUMBER("--change-connections", "JUNCTION_CHANGE_CONNECTIONS", change_connections, "4",
+		"connections", 1, 32,
+		"Connections of each lane thread for statements that need one of their "
+		"own."),
+	NUMBER("--call-limit", "JUNCTION_CALL_LIMIT", call_limit, "8192", "calls", 1, 1000000,
+		"Calls in progress; one more is refused at once."),
+	NUMBER("--queue-limit", "JUNCTION_QUEUE_LIMIT", queue_limit, "4096", "calls", 1, 1000000,
+		"Calls that wait in one lane; one more is refused at once."),
+	NUMBER("--message-limit", "JUNCTION_MESSAGE_LIMIT", message_limit, "4194304", "bytes", 1024,
+		1 << 30, "Largest request."),
+	NUMBER("--call-memory-limit", "JUNCTION_CALL_MEMORY_LIMIT", call_memory_limit, "67108864",
+		"bytes", 65536, INT64_C(1) << 32, "Memory that one call may use."),
+	NUMBER("--default-deadline-ms", "JUNCTION_DEFAULT_DEADLINE_MS", default_deadline_ms,
+		"60000", "milliseconds", 1, MILLISECONDS_MAX,
+		"Deadline of a call that has none, and the longest that counts."),
+	NUMBER("--statement-timeout-ms", "JUNCTION_STATEMENT_TIMEOUT_MS", statement_timeout_ms,
+		"10000", "milliseconds", 1, MILLISECONDS_MAX,
+		"Longest that a statement may run in PostgreSQL."),
+	NUMBER("--lock-timeout-ms", "JUNCTION_LOCK_TIMEOUT_MS", lock_timeout_ms, "2000",
+		"milliseconds", 1, MILLISECONDS_MAX,
+		"Longest that a statement may wait for a lock."),
+	NUMBER("--shutdown-grace-ms", "JUNCTION_SHUTDOWN_GRACE_MS", shutdown_grace_ms, "10000",
+		"milliseconds", 0, MILLISECONDS_MAX,
+		"How long calls in progress may go on after SIGTERM."),
+	{.name = "--egress-loopback",
+		.environment = "JUNCTION_EGRESS_LOOPBACK",
+		.kind = OPTION_STRING,
+		.value = &words.egress_loopback,
+		.fallback = "auto",
+		.unit = "auto|allow|refuse",
+		.help = "Whether to connect to registered addresses on this machine; auto "
+			"allows it while all listens on loopback."},
+	{.name = "--egress-private",
+		.environment = "JUNCTION_EGRESS_PRIVATE",
+		.kind = OPTION_STRING,
+		.value = &words.egress_private,
+		.fallback = "allow",
+		.unit = "allow|refuse",
+		.help = "Whether to connect to registered addresses in private networks."},
+	{.name = "--own-address",
+		.environment = "JUNCTION_OWN_ADDRESS",
+		.kind = OPTION_LIST,
+		.value = &values.own_addresses,
+		.unit = "ADDRESS:PORT",
+		.help = "A listener of Junction's beside this server's, such as the "
+			"bridge, that is never connected to."},
+	NUMBER("--call-response-limit", "JUNCTION_CALL_RESPONSE_LIMIT", call_response_limit,
+		"4194304", "bytes", 1024, 1 << 30,
+		"Largest answer that a called service may give."),
+	NUMBER("--registry-poll-ms", "JUNCTION_REGISTRY_POLL_MS", registry_poll_ms, "200",
+		"milliseconds", 10, 60000,
+		"How often to look for what other servers have registered."),
+	{.name = "--log-level",
+		.environment = "JUNCTION_LOG_LEVEL",
+		.kind = OPTION_STRING,
+		.value = &words.log_level,
+		.fallback = "info",
+		.unit = "debug|info|warn|error",
+		.help = "Least important events to log."},
+	{0},
+};
+
+static const struct option_program program = {
+	.name = "junctiond",
+	.synopsis = "junctiond [options]\n       junctiond migrate [options]",
+	.purpose = "Junction's server: serves its services over gRPC, on PostgreSQL.\n"
+		   "With the command migrate it brings the database's schema up to date, "
+		   "and ends.",
+	.options = options,
+};
+
+/* --- what only the whole can tell ------------------------------------------------------------- */
+
+/* True if all listens on loopback. */
+static bool check_listen(const struct config *c)
+{
+	bool all_loopback = true;
+	if (c->listen.count == 0 && !c->socket)
+		option_refuse(&program, "--listen or --socket is needed to be reached at all");
+	for (size_t i = 0; i < c->listen.count; i++) {
+		const char *address = c->listen.items[i];
+		char host[256];
+		int port;
+		if (!option_address(address, host, &port))
+			option_refuse(
+				&program, "--listen must be ADDRESS:PORT, not \"%s\"", address);
+		if (option_loopback(host))
+			continue;
+		if (!c->insecure)
+			option_refuse(&program,
+				"--listen %s can be reached from other machines, and calls travel "
+				"unencrypted; say --insecure if that is meant",
+				address);
+		all_loopback = false;
+	}
+	return all_loopback;
+}
+
+static void check_own_addresses(const struct config *c)
+{
+	char host[256];
+	int port;
+	for (size_t i = 0; i < c->own_addresses.count; i++)
+		if (!option_address(c->own_addresses.items[i], host, &port))
+			option_refuse(&program, "--own-address must be ADDRESS:PORT, not \"%s\"",
+				c->own_addresses.items[i]);
+}
+
+static bool allowed(const char *option, const char *word)
+{
+	bool allow = strcmp(word, "allow") == 0;
+	if (!allow && strcmp(word, "refuse") != 0)
+		option_refuse(&program, "%s must be %sallow or refuse, not \"%s\"", option,
+			strcmp(option, "--egress-loopback") == 0 ? "auto, " : "", word);
+	return allow;
+}
+
+static void read_words(bool all_loopback, struct config *c)
+{
+	c->egress_private = allowed("--egress-private", words.egress_private);
+	c->egress_loopback = strcmp(words.egress_loopback, "auto") == 0
+				     ? all_loopback
+				     : allowed("--egress-loopback", words.egress_loopback);
+	if (!log_level_named(words.log_level, &c->log_level))
+		option_refuse(&program,
+			"--log-level must be debug, info, warn or error, not \"%s\"",
+			words.log_level);
+}
+
+static char *join(const char *first, const char *second)
+{
+	char *both;
+	CHECK(asprintf(&both, "%s%s", first, second) >= 0);
+	return both;
+}
+
+/* grpc knows no ":50051": an address without host is all of them. */
+static void collect_addresses(struct config *c)
+{
+	c->addresses = check_calloc(c->listen.count + 2, sizeof(char *));
+	for (size_t i = 0; i < c->listen.count; i++) {
+		const char *address = c->listen.items[i];
+		c->addresses[i] = join(*address == ':' ? "[::]" : "", address);
+	}
+	if (c->socket)
+		c->addresses[c->listen.count] = join("unix:", c->socket);
+}
+
+static void read_command(char **arguments, struct config *c)
+{
+	if (!arguments[0])
+		return;
+	if (strcmp(arguments[0], "migrate") != 0 || arguments[1])
+		option_refuse(&program, "the only command is migrate, not \"%s\"",
+			arguments[strcmp(arguments[0], "migrate") == 0]);
+	c->migrate = true;
+}
+
+void config_read(struct config *c, int argc, char **argv)
+{
+	char **arguments;
+	values = (struct config){0};
+	option_read(&program, argc, argv, &arguments);
+	*c = values;
+	read_command(arguments, c);
+	if (!c->database_url || !*c->database_url)
+		option_refuse(&program, "--database-url (or JUNCTION_DATABASE_URL) is required");
+	check_own_addresses(c);
+	read_words(check_listen(c), c);
+	collect_addresses(c);
+}

@@ -1,0 +1,37 @@
+/*
+ * Config: the server's options. Main thread, at start; the texts live as long as the process.
+ */
+#ifndef JUNCTION_SERVER_CONFIG_H
+#define JUNCTION_SERVER_CONFIG_H
+
+#include "base/log.h"
+#include "base/option.h"
+
+struct config {
+	bool migrate; /* the command is migrate, not to serve */
+
+	const char *database_url, *migration_url; /* the latter may be NULL */
+	int64_t statement_timeout_ms, lock_timeout_ms;
+
+	struct option_list listen;
+	const char *socket; /* NULL: none */
+	bool insecure;
+	const char **addresses; /* listen and "unix:" socket; NULL-terminated */
+
+	int64_t rpc_threads, lane_threads, change_connections;
+	int64_t call_limit, queue_limit;
+	int64_t message_limit, call_memory_limit; /* bytes */
+	int64_t default_deadline_ms, shutdown_grace_ms;
+
+	bool egress_loopback, egress_private;
+	struct option_list own_addresses;
+	int64_t call_response_limit; /* bytes */
+	int64_t registry_poll_ms;
+
+	enum log_level log_level;
+};
+
+/* Ends the process with a sentence if an option is wrong. */
+void config_read(struct config *c, int argc, char **argv);
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * Design: curl does HTTP, we say what it may do and put its results into words.
+ *
+ * curl resends a request by itself, whatever its method, when a kept-alive connection dies before
+ * the first byte of an answer; there is no option against it in 7.88. The peer may have acted on
+ * the request, so the pre-request callback, which curl calls before each sending, refuses once any
+ * byte of the request has gone out. What is left is a race that no client can win (the peer closes
+ * an idle connection while we send); connections idle for 2 s are not used again, so that it needs
+ * a peer with a shorter keep-alive than any common server has.
+ *
+ * Without QUICK_EXIT, giving up a transfer that resolves a name joins the resolver's thread: the
+ * lane would stand still until DNS answers.
+ */
+#include "server/lane/fetch_transfer.h"
+
+#include <errno.h>
+#include <strings.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+enum {
+	HEADER_LIMIT = 64 * 1024, /* bytes of an answer's header */
+	IDLE_LIMIT_S = 1,         /* whole seconds, rounded down by curl: less than 2 s */
+};
+
+#define SET(t, option, value) CHECK(curl_easy_setopt((t)->easy, (option), (value)) == CURLE_OK)
+
+/* --- URL ------------------------------------------------------------------------------------- */
+
+static bool url_part(CURLU *url, CURLUPart part, char **value)
+{
+	return curl_url_get(url, part, value, CURLU_DEFAULT_PORT) == CURLUE_OK;
+}
+
+bool transfer_read_url(struct transfer *t, struct status *error)
+{
+	CURLU *url = curl_url();
+	char *scheme = NULL, *host = NULL, *port = NULL;
+	bool good;
+
+	CHECK(url);
+	good = curl_url_set(url, CURLUPART_URL, t->job->request->url, 0) == CURLUE_OK &&
+	       url_part(url, CURLUPART_SCHEME, &scheme) && url_part(url, CURLUPART_HOST, &host) &&
+	       url_part(url, CURLUPART_PORT, &port) &&
+	       (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+	if (good) {
+		t->https = strcasecmp(scheme, "https") == 0;
+		t->target = arena_printf(t->job->arena, "%s:%s", host, port);
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(url);
+	if (good)
+		return true;
+	return status_set(error, t->job->arena, STATUS_INVALID_ARGUMENT,
+		"the URL is not an absolute http or https URL");
+}
+
+/* --- curl's callbacks ------------------------------------------------------------------------ */
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct transfer *t = arg;
+	char reason[128];
+	const char *why = egress_refusal(t->egress, &address->addr, reason);
+
+	t->resolved = true;
+	if (why) {
+		t->refusal = arena_printf(t->job->arena, "%s", why);
+		return CURL_SOCKET_BAD;
+	}
+	t->opened = true;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static int before_sending(
+	void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct transfer *t = arg;
+	long sent = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+	t->connected = true;
+	t->resend = sent > 0;
+	return t->resend ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/* "HTTP/1.1 404 Not Found" */
+static void take_status_line(struct transfer *t, struct text line)
+{
+	size_t code = text_find(line, ' ', 0);
+	size_t reason = text_find(line, ' ', code + 1);
+
+	t->answered = true;
+	t->header_list.size = 0; /* what came before was an interim answer (1xx) */
+	t->response.reason = reason < line.size
+				     ? arena_text(t->job->arena, text_from(line, reason + 1))
+				     : TEXT("");
+}
+
+static void take_header(struct transfer *t, struct text line)
+{
+	size_t colon = text_find(line, ':', 0);
+	struct fetch_header header;
+
+	if (colon == line.size)
+		return;
+	header.name = arena_text(t->job->arena, text_trim(text_until(line, colon)));
+	header.value = arena_text(t->job->arena, text_trim(text_from(line, colon + 1)));
+	buffer_add(&t->header_list, &header, sizeof(header));
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct transfer *t = arg;
+	struct text line = text_trim((struct text){bytes, size * count});
+
+	t->header_bytes += size * count;
+	if (t->header_bytes > HEADER_LIMIT) {
+		t->excess = "header is beyond 65536 bytes";
+		return 0;
+	}
+	if (text_starts(line, TEXT("HTTP/")) && !t->headers_done)
+		take_status_line(t, line);
+	else if (!t->headers_done) /* else a trailer */
+		take_header(t, line);
+	return size * count;
+}
+
+static void reserve_body(struct transfer *t)
+{
+	curl_off_t length = -1;
+
+	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	if (length > 0 && (uint64_t)length <= t->job->request->response_limit)
+		buffer_reserve(&t->body, (size_t)length + 1);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct transfer *t = arg;
+	size_t limit = t->job->request->response_limit;
+
+	if (!t->headers_done)
+		reserve_body(t);
+	t->headers_done = true;
+	if (size * count > limit - t->body.size) {
+		t->excess = arena_printf(t->job->arena, "body is beyond %zu bytes", limit);
+		return 0;
+	}
+	buffer_add(&t->body, bytes, size * count);
+	return size * count;
+}
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static void add_header(struct transfer *t, const char *line)
+{
+	t->headers = curl_slist_append(t->headers, line);
+	CHECK(t->headers);
+}
+
+static void set_headers(struct transfer *t)
+{
+	const struct fetch_request *request = t->job->request;
+	bool typed = false;
+
+	for (size_t i = 0; i < request->header_count; i++) {
+		const struct fetch_header *h = &request->headers[i];
+
+		/* curl's way of saying "with an empty value" is a semicolon. */
+		add_header(t, h->value.size > 0
+				      ? arena_printf(t->job->arena, "%.*s: %.*s",
+						TEXT_ARGS(h->name), TEXT_ARGS(h->value))
+				      : arena_printf(t->job->arena, "%.*s;", TEXT_ARGS(h->name)));
+		typed = typed || text_equal_nocase(h->name, TEXT("content-type"));
+	}
+	if (!typed) /* else curl says that it is a form */
+		add_header(t, "Content-Type:");
+	add_header(t, "Expect:");
+	SET(t, CURLOPT_HTTPHEADER, t->headers);
+}
+
+static bool has_empty_body(const char *method)
+{
+	return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+	       strcmp(method, "PATCH") == 0;
+}
+
+static void set_method(struct transfer *t)
+{
+	const struct fetch_request *request = t->job->request;
+
+	if (strcmp(request->method, "HEAD") == 0) {
+		SET(t, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	if (request->body.data || has_empty_body(request->method)) {
+		SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
+		SET(t, CURLOPT_POSTFIELDS, request->body.data ? request->body.data : "");
+	}
+	SET(t, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+/* Whole milliseconds, at least 1: 0 would be no timeout. */
+static long milliseconds(int64_t ns)
+{
+	int64_t ms = (ns + CLOCK_MS - 1) / CLOCK_MS;
+
+	return ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (long)ms;
+}
+
+static void set_limits(struct transfer *t)
+{
+	SET(t, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(t, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(t, CURLOPT_PROXY, "");
+	SET(t, CURLOPT_NOPROXY, "*");
+	SET(t, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(t, CURLOPT_NOSIGNAL, 1L);
+	SET(t, CURLOPT_QUICK_EXIT, 1L);
+	SET(t, CURLOPT_MAXAGE_CONN, (long)IDLE_LIMIT_S);
+	SET(t, CURLOPT_CONNECTTIMEOUT_MS,
+		milliseconds(t->job->request->connect_timeout_ms * CLOCK_MS));
+	SET(t, CURLOPT_TIMEOUT_MS, milliseconds(t->expires - clock_now()));
+}
+
+void transfer_prepare(struct transfer *t, CURL *easy)
+{
+	t->easy = easy;
+	t->header_list.arena = t->job->arena;
+	t->body.arena = t->job->arena;
+	SET(t, CURLOPT_PRIVATE, t);
+	SET(t, CURLOPT_ERRORBUFFER, t->error);
+	SET(t, CURLOPT_URL, t->job->request->url);
+	SET(t, CURLOPT_PATH_AS_IS, 1L);
+	SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(t, CURLOPT_USERAGENT, "junction/" JUNCTION_VERSION);
+	/* curl decodes; the limit is on what comes out. */
+	SET(t, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	SET(t, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(t, CURLOPT_OPENSOCKETDATA, t);
+	SET(t, CURLOPT_PREREQFUNCTION, before_sending);
+	SET(t, CURLOPT_PREREQDATA, t);
+	SET(t, CURLOPT_HEADERFUNCTION, on_header);
+	SET(t, CURLOPT_HEADERDATA, t);
+	SET(t, CURLOPT_WRITEFUNCTION, on_body);
+	SET(t, CURLOPT_WRITEDATA, t);
+	set_limits(t);
+	set_method(t);
+	set_headers(t);
+}
+
+CURL *transfer_release(struct transfer *t)
+{
+	CURL *easy = t->easy;
+
+	t->easy = NULL;
+	curl_easy_reset(easy);
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+	return easy;
+}
+
+/* --- results --------------------------------------------------------------------------------- */
+
+static const char *connect_phase(const struct transfer *t)
+{
+	if (!t->easy)
+		return "waiting for a free connection";
+	if (!t->resolved)
+		return "resolving the name";
+	return t->https ? "connecting or in the TLS handshake" : "connecting";
+}
+
+void transfer_timed_out(struct transfer *t, struct status *error)
+{
+	struct arena *a = t->job->arena;
+	long ms = (long)((clock_now() - t->begun) / CLOCK_MS);
+
+	if (!t->connected)
+		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
+			"%s was not reached: timed out after %ld ms, %s", t->target, ms,
+			connect_phase(t));
+	else if (!t->answered)
+		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
+			"%s did not answer: timed out after %ld ms", t->target, ms);
+	else
+		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
+			"%s did not finish its answer: timed out after %ld ms", t->target, ms);
+}
+
+static void set_not_reached(struct transfer *t, CURLcode result, struct status *error)
+{
+	struct arena *a = t->job->arena;
+	long number = 0;
+
+	if (t->refusal && !t->opened) {
+		status_set(error, a, STATUS_PERMISSION_DENIED, "Junction may not connect to %s: %s",
+			t->target, t->refusal);
+		return;
+	}
+	if (result == CURLE_COULDNT_RESOLVE_HOST) {
+		status_set(error, a, STATUS_UNAVAILABLE,
+			"%s was not reached: the name cannot be resolved", t->target);
+		return;
+	}
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
+	if (result == CURLE_COULDNT_CONNECT && number != 0)
+		status_set(error, a, STATUS_UNAVAILABLE, "%s was not reached: %s", t->target,
+			number == ECONNREFUSED ? "connection refused" : strerror((int)number));
+	else
+		status_set(error, a, STATUS_UNAVAILABLE, "%s was not reached: %s", t->target,
+			t->error[0] ? t->error : curl_easy_strerror(result));
+}
+
+static void set_broken_off(struct transfer *t, CURLcode result, struct status *error)
+{
+	struct arena *a = t->job->arena;
+
+	if (t->resend)
+		status_set(error, a, STATUS_UNAVAILABLE,
+			"%s closed a kept connection without an answer; the request may have "
+			"arrived and is not sent again",
+			t->target);
+	else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY)
+		status_set(error, a, STATUS_UNAVAILABLE, "%s does not answer in HTTP", t->target);
+	else if (!t->answered)
+		status_set(error, a, STATUS_UNAVAILABLE, "%s broke off before its answer: %s",
+			t->target, curl_easy_strerror(result));
+	else
+		status_set(error, a, STATUS_UNAVAILABLE, "%s broke off its answer: %s", t->target,
+			curl_easy_strerror(result));
+}
+
+static const struct fetch_response *response_of(struct transfer *t)
+{
+	struct fetch_response *r = &t->response;
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	r->status = (int)status;
+	r->headers = (const struct fetch_header *)t->header_list.data;
+	r->header_count = t->header_list.size / sizeof(struct fetch_header);
+	*buffer_reserve(&t->body, 1) = '\0';
+	r->body = buffer_text(&t->body);
+	return r;
+}
+
+const struct fetch_response *transfer_result(
+	struct transfer *t, CURLcode result, struct status *error)
+{
+	if (result == CURLE_OK)
+		return response_of(t);
+	if (t->excess)
+		status_set(error, t->job->arena, STATUS_RESOURCE_EXHAUSTED,
+			"the answer of %s is too large: its %s", t->target, t->excess);
+	else if (result == CURLE_OPERATION_TIMEDOUT)
+		transfer_timed_out(t, error);
+	else if (!t->connected)
+		set_not_reached(t, result, error);
+	else
+		set_broken_off(t, result, error);
+	return NULL;
+}

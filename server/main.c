@@ -1,0 +1,232 @@
+/*
+ * junctiond: puts the parts together, serves until it is told to end, and takes them apart.
+ *
+ * Addresses are bound before anything else is started, so that Call can be kept from connecting to
+ * them, and calls wait in the backlog until all stands. The main thread takes the signals and,
+ * in between, passes on whether the server is ready. At the end the lanes stop only after the last
+ * call has left them: a step that comes back from one lane may want to go into another.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "server/config.h"
+#include "server/db/migrate.h"
+#include "server/registry/registry.h"
+#include "server/rpc/rpc.h"
+#include "steps.gen.h"
+
+enum {
+	LOOK_MS = 100,       /* how often readiness is looked at */
+	BREAK_OFF_MS = 5000, /* until a call that was broken off has to be gone */
+	FETCH_CONNECTIONS = 1024,
+	FETCH_CONNECTIONS_PER_HOST = 128,
+};
+
+/* --- before ---------------------------------------------------------------------------------- */
+
+static void raise_file_limit(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+/* Blocked in this thread, and so in all that it starts. */
+static sigset_t block_signals(void)
+{
+	sigset_t ending;
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGINT);
+	CHECK(pthread_sigmask(SIG_BLOCK, &ending, NULL) == 0);
+	signal(SIGPIPE, SIG_IGN);
+	return ending;
+}
+
+/* True if a signal to end has come within ms. */
+static bool told_to_end(const sigset_t *ending, int64_t ms)
+{
+	struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
+	return sigtimedwait(ending, NULL, &wait) > 0;
+}
+
+/* --- egress ---------------------------------------------------------------------------------- */
+
+/* All that the address stands for; no host is any address. */
+static void add_own(struct egress_policy *policy, const char *address)
+{
+	char host[256], service[16];
+	int port;
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
+	CHECK(option_address(address, host, &port));
+	snprintf(service, sizeof(service), "%d", port);
+	int error = getaddrinfo(*host ? host : NULL, service, &hints, &found);
+	if (error != 0) {
+		log_event(LOG_WARN, "own address not resolved", LOG_TEXT("address", address),
+			LOG_TEXT("reason", gai_strerror(error)));
+		return;
+	}
+	struct sockaddr_storage *own = (struct sockaddr_storage *)policy->own;
+	for (const struct addrinfo *a = found; a; a = a->ai_next) {
+		own = check_realloc(own, (policy->own_count + 1) * sizeof(*own));
+		memset(&own[policy->own_count], 0, sizeof(*own));
+		memcpy(&own[policy->own_count++], a->ai_addr, a->ai_addrlen);
+	}
+	policy->own = own;
+	freeaddrinfo(found);
+}
+
+static struct egress_policy make_policy(const struct config *c, const struct rpc *rpc)
+{
+	struct egress_policy policy = {
+		.loopback = c->egress_loopback,
+		.private_ranges = c->egress_private,
+	};
+	for (size_t i = 0; i < c->listen.count; i++)
+		add_own(&policy, rpc_address(rpc, i));
+	for (size_t i = 0; i < c->own_addresses.count; i++)
+		add_own(&policy, c->own_addresses.items[i]);
+	return policy;
+}
+
+/* --- serving --------------------------------------------------------------------------------- */
+
+struct server {
+	const struct config *config;
+	struct rpc *rpc;
+	struct egress_policy egress;
+	struct fetch_lane *fetch;
+	struct lanes *lanes;
+};
+
+static bool open_listeners(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct rpc_options options = {
+		.listen = c->addresses,
+		.threads = (int)c->rpc_threads,
+		.call_limit = (int)c->call_limit,
+		.default_deadline_ms = c->default_deadline_ms,
+		.message_limit = (size_t)c->message_limit,
+		.arena_limit = (size_t)c->call_memory_limit,
+	};
+	s->rpc = rpc_open(&options);
+	return s->rpc != NULL;
+}
+
+static bool start_lanes(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct fetch_options fetch = {
+		.egress = &s->egress,
+		.connections = FETCH_CONNECTIONS,
+		.connections_per_host = FETCH_CONNECTIONS_PER_HOST,
+		.queue_limit = (int)c->queue_limit,
+	};
+	const struct lanes_options lanes = {
+		.database_url = c->database_url,
+		.threads = (int)c->lane_threads,
+		.change_connections = (int)c->change_connections,
+		.queue_limit = (int)c->queue_limit,
+		.statement_timeout_ms = c->statement_timeout_ms,
+		.lock_timeout_ms = c->lock_timeout_ms,
+	};
+	s->egress = make_policy(c, s->rpc);
+	s->fetch = fetch_start(&fetch);
+	s->lanes = lanes_start(&lanes);
+	if (!s->fetch || !s->lanes)
+		return false;
+	call_use_lanes(s->lanes, s->fetch);
+	return true;
+}
+
+static bool start(struct server *s)
+{
+	const struct registry_options registry = {
+		.poll_ms = s->config->registry_poll_ms,
+		.response_limit = (size_t)s->config->call_response_limit,
+	};
+	if (!open_listeners(s) || !start_lanes(s) || !registry_start(&registry, s->lanes, s->fetch))
+		return false;
+	rpc_start(s->rpc, api_steps);
+	for (size_t i = 0; s->config->addresses[i]; i++)
+		printf("listening grpc %s\n", rpc_address(s->rpc, i));
+	fflush(stdout);
+	return true;
+}
+
+static void serve(struct server *s, const sigset_t *ending)
+{
+	bool said = false;
+	do {
+		bool ready = lanes_ready(s->lanes) && registry_ready();
+		rpc_set_serving(s->rpc, ready);
+		if (ready && !said) {
+			puts("ready");
+			fflush(stdout);
+			said = true;
+		}
+	} while (!told_to_end(ending, said ? LOOK_MS : LOOK_MS / 10));
+}
+
+/* A second signal cuts the grace short. */
+static void drain(struct server *s, const sigset_t *ending)
+{
+	int64_t until = clock_now() + s->config->shutdown_grace_ms * CLOCK_MS;
+	log_event(LOG_INFO, "ending");
+	rpc_set_serving(s->rpc, false);
+	while (!rpc_drain(s->rpc, LOOK_MS) && clock_now() < until && !told_to_end(ending, 0))
+		;
+	rpc_stop(s->rpc);
+	if (!rpc_drain(s->rpc, BREAK_OFF_MS))
+		log_event(LOG_WARN, "calls in progress do not end");
+}
+
+static void take_apart(struct server *s)
+{
+	lanes_stop(&s->lanes);
+	fetch_stop(&s->fetch);
+	rpc_free(&s->rpc);
+	registry_stop();
+	free((void *)s->egress.own);
+}
+
+static int run(const struct config *c)
+{
+	static struct server s;
+	s.config = c;
+	raise_file_limit();
+	sigset_t ending = block_signals();
+	if (!start(&s))
+		return EXIT_FAILURE;
+	serve(&s, &ending);
+	drain(&s, &ending);
+	take_apart(&s);
+	return EXIT_SUCCESS;
+}
+
+static int migrate(const struct config *c)
+{
+	struct status status = {.message = ""};
+	const char *owner = c->migration_url ? c->migration_url : c->database_url;
+	if (migrate_run(owner, c->database_url, &status))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "junctiond: %s\n", status.message);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static struct config c;
+	config_read(&c, argc, argv);
+	log_set_level(c.log_level);
+	return c.migrate ? migrate(&c) : run(&c);
+}

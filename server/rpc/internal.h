@@ -1,0 +1,144 @@
+/*
+ * What the parts of server/rpc share: tags, queues, calls.
+ *
+ * Each rpc thread waits on one completion queue and runs the tags that come out of it. A call
+ * lives on the queue that accepted it and is dropped on that queue's thread. Its references are:
+ * one for whoever has to finish it (handed on to the batch that sends the status), one for each
+ * other batch in flight, and one for the rpc thread while the first step runs.
+ */
+#ifndef JUNCTION_SERVER_RPC_INTERNAL_H
+#define JUNCTION_SERVER_RPC_INTERNAL_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+
+#include "server/rpc/rpc.h"
+
+/* What goes through a completion queue; embedded in what it is about. */
+struct tag {
+	void (*run)(struct tag *tag, bool ok); /* on the queue's thread */
+};
+
+#define TAG_OWNER(tag, type, member) ((type *)((char *)(tag)-offsetof(type, member)))
+
+/* ThreadSanitizer does not see into grpc: it is told that a tag carries what was written before
+ * it was given away. */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define TAG_GIVE(tag) __tsan_release(tag)
+#define TAG_TAKE(tag) __tsan_acquire(tag)
+#else
+#define TAG_GIVE(tag) ((void)(tag))
+#define TAG_TAKE(tag) ((void)(tag))
+#endif
+
+struct queue {
+	struct rpc *rpc;
+	grpc_completion_queue *cq;
+	pthread_t thread;
+	uint64_t random; /* state of the trace ids; the thread's own */
+};
+
+struct rpc {
+	struct rpc_options options;
+	char **addresses; /* as many as options.listen */
+	grpc_server *server;
+	struct queue *queues;
+	call_step **steps;     /* by method, the built-in ones filled in */
+	const char **services; /* what is served, NULL-terminated */
+	struct reflection *reflection;
+	struct slot *slots;
+	size_t slot_count;
+
+	atomic_bool serving;
+	atomic_bool stopping;
+	atomic_int calls; /* in progress */
+	atomic_int armed; /* slots that wait for a call */
+
+	struct tag down_tag;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* down, or calls or armed reached 0 while stopping */
+	bool down;
+};
+
+struct rpc_call {
+	struct call base;
+	struct queue *queue;
+	grpc_call *call;
+	struct text path; /* "/junction.v1.Registry/GetServer" */
+	atomic_int refs;
+	atomic_bool watched; /* RECV_CLOSE_ON_SERVER has been asked for */
+	bool greeted;        /* initial metadata has been sent */
+	bool streaming;      /* its replies are the step's affair, finish() sends the status only */
+	int cancelled;       /* written by grpc */
+	grpc_byte_buffer *reply;
+	struct tag closed, sent;
+};
+
+static inline struct rpc_call *rpc_call_of(struct call *c)
+{
+	return (struct rpc_call *)c;
+}
+
+/* --- rpc.c ------------------------------------------------------------------------------------ */
+
+/* Counts a call or an armed slot down; the last one wakes who waits for it. rpc threads. */
+void rpc_leave(struct rpc *rpc, atomic_int *count);
+
+/* --- slot.c: waiting for calls ---------------------------------------------------------------- */
+
+/* Before the server starts: tells grpc which methods there are. */
+void slots_register(struct rpc *rpc);
+/* After it has started. */
+void slots_arm(struct rpc *rpc);
+void slots_free(struct rpc *rpc);
+
+/* --- call.c: one call ------------------------------------------------------------------------- */
+
+/* Takes the grpc call over. */
+struct rpc_call *rpc_call_new(struct queue *q, grpc_call *call, const struct api_method *method,
+	struct text path, gpr_timespec deadline);
+/* Runs the first step, or fails the call with the status it already has. request may be NULL. */
+void rpc_call_begin(struct rpc_call *c, call_step *step, grpc_byte_buffer *request);
+void rpc_call_hold(struct rpc_call *c);
+void rpc_call_drop(struct rpc_call *c);
+/* Starts a batch that a reference belongs to. */
+void rpc_call_batch(struct rpc_call *c, const grpc_op *ops, size_t count, struct tag *tag);
+/* The bytes of a message: in place if it is one slice, else copied into the arena. The buffer must
+ * outlive the text. */
+struct text rpc_bytes(struct arena *a, grpc_byte_buffer *buffer);
+grpc_byte_buffer *rpc_buffer(struct text bytes);
+
+/* --- caller.c: who calls ---------------------------------------------------------------------- */
+
+/* Fills c->base.caller. False with the status set: refused. */
+bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata);
+
+/* --- details.c -------------------------------------------------------------------------------- */
+
+/* google.rpc.Status with a BadRequest about s->field, serialized. */
+struct text rpc_status_details(struct arena *a, const struct status *s);
+
+/* --- stream.c --------------------------------------------------------------------------------- */
+
+/* A step that answers each message of a stream with one message, until the client is done.
+ * answer() sees each in an arena of its own; false ends the stream with status. */
+enum next rpc_stream(
+	struct call *c, bool (*answer)(struct rpc *rpc, struct arena *a, struct text request,
+				struct text *response, struct status *status));
+
+/* --- health.c, reflection.c ------------------------------------------------------------------- */
+
+call_step health_check, health_list, health_watch, reflection_info;
+/* Over api_descriptor_set; aborts if that is broken. */
+struct reflection *reflection_new(void);
+void reflection_free(struct reflection **r);
+
+/* --- socket.c --------------------------------------------------------------------------------- */
+
+/* Makes way for a listener at the path: removes a socket that nobody listens at. False (logged) if
+ * there is something else. */
+bool socket_clear(const char *path);
+
+#endif

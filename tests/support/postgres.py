@@ -1,0 +1,127 @@
+"""A real PostgreSQL for tests: a cluster of its own in a short temporary folder, unix socket only."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+
+BIN = "/usr/lib/postgresql/15/bin/"
+
+
+def _owner():
+    """PostgreSQL refuses to run as root; its package brings a user that may."""
+    return pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+
+
+class Cluster:
+    """Started when entered, stopped and removed when left. durable: fsync as in production."""
+
+    def __init__(self, durable=False):
+        self.durable = durable
+
+    def __enter__(self):
+        self.owner = _owner()
+        # Short: a socket's path may have 107 bytes.
+        self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp")
+        os.chown(self.folder, self.owner.pw_uid, self.owner.pw_gid)
+        os.chmod(self.folder, 0o755)
+        self.data = os.path.join(self.folder, "data")
+        self._run("initdb", "-D", self.data, "-U", "postgres", "--encoding=UTF8",
+                  "--locale=C.UTF-8", "--auth=trust", *([] if self.durable else ["--no-sync"]))
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
+            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\n"
+                       "max_connections = 400\n")
+            if not self.durable:
+                conf.write("fsync = off\nfull_page_writes = off\n")
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _command(self, program, *arguments):
+        # It ends with us, even by kill -9.
+        command = ["setpriv", "--pdeathsig", "QUIT"]
+        if os.getuid() == 0:
+            command += [f"--reuid={self.owner.pw_uid}", f"--regid={self.owner.pw_gid}",
+                        "--clear-groups"]
+        return [*command, "--", BIN + program, *arguments]
+
+    def _run(self, program, *arguments, check=True):
+        return subprocess.run(self._command(program, *arguments), check=check, cwd="/",
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL)
+
+    def start(self):
+        # As a child of ours, so that it is reaped when it is killed: PostgreSQL takes the process
+        # number in its lock file for a living server as long as it is even a zombie.
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(self._command("postgres", "-D", self.data), cwd="/",
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while self._run("pg_isready", "-h", self.folder, check=False).returncode:
+            if self.process.poll() is not None:
+                with open(os.path.join(self.folder, "log"), encoding="utf-8") as log:
+                    raise RuntimeError("PostgreSQL did not start: " + log.read()[-2000:])
+
+    def stop(self, mode="fast"):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT if mode == "immediate" else signal.SIGINT)
+            self.process.wait()
+
+    def kill(self):
+        """kill -9 of the postmaster; waits until its children have gone too."""
+        pid = self.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = list(map(int, file.read().split()))
+        self.process.kill()
+        self.process.wait()
+        for child in children:
+            try:
+                os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        while any(_alive(child) for child in children):
+            os.sched_yield()
+
+    def url(self, database="postgres"):
+        return f"postgresql:///{database}?host={self.folder}&user=postgres"
+
+
+def _alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def psql(url, sql):
+    """Runs SQL; gives its rows as lists of strings."""
+    done = subprocess.run([BIN + "psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", url],
+                          input=sql, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+class Database:
+    """A database of its own in a cluster, dropped when left."""
+
+    def __init__(self, cluster_url):
+        self.cluster_url = cluster_url
+        self.name = "t" + uuid.uuid4().hex[:16]
+        self.url = cluster_url.replace("/postgres?", f"/{self.name}?")
+
+    def __enter__(self):
+        psql(self.cluster_url, f"CREATE DATABASE {self.name}")
+        return self
+
+    def __exit__(self, *_):
+        psql(self.cluster_url, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def rows(self, sql):
+        return psql(self.url, sql)

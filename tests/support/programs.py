@@ -1,0 +1,257 @@
+"""Starts the real programs for tests, and speaks to them as foreign clients do."""
+
+import contextlib
+import http.client
+import http.server
+import importlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+import grpc
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("JUNCTION_BUILD", os.path.join(ROOT, "build", "dev"))
+WAIT = 60  # seconds until a thing that must come counts as not coming
+
+
+class Program:
+    """A program that says on standard output where it listens, and then that it is ready."""
+
+    def __init__(self, name, *arguments, environment=None):
+        self.name = name
+        self.addresses = []
+        self.log = tempfile.NamedTemporaryFile(prefix="jt-log-", mode="w+", encoding="utf-8")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("JUNCTION_")}
+        clean.update(environment or {})
+        self.process = subprocess.Popen([os.path.join(BUILD, "bin", name), *arguments], env=clean,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True)
+
+    def read_line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {self.log_text()}")
+        line = line.rstrip("\n")
+        if line.startswith("listening "):
+            self.addresses.append(line.split(" ", 2)[1:])
+        return line
+
+    def wait_listening(self, count):
+        while len(self.addresses) < count:
+            self.read_line()
+
+    def wait_ready(self):
+        while self.read_line() != "ready":
+            pass
+
+    def log_text(self):
+        with open(self.log.name, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM, as a service manager does. A sanitizer's finding shows as another exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise RuntimeError(f"{self.name} did not stop: {self.log_text()}") from None
+        finally:
+            self.process.stdout.close()
+        if code not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"{self.name} ended with {code}: {self.log_text()}")
+        return code
+
+
+def migrate(database_url):
+    subprocess.run([os.path.join(BUILD, "bin", "junctiond"), "migrate"], check=True,
+                   env=dict(os.environ, JUNCTION_DATABASE_URL=database_url),
+                   stderr=subprocess.DEVNULL)
+
+
+class Server(Program):
+    """junctiond on a free port and a unix socket."""
+
+    def __init__(self, database_url, *arguments, wait=True):
+        self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp")
+        self.socket = os.path.join(self.folder, "grpc.sock")
+        super().__init__("junctiond", "--listen", "127.0.0.1:0", "--socket", self.socket,
+                         *arguments, environment={"JUNCTION_DATABASE_URL": database_url})
+        self.wait_listening(2)
+        self.address = next(a for kind, a in self.addresses if not a.startswith("unix:"))
+        if wait:
+            self.wait_ready()
+
+    def channel(self):
+        return grpc.insecure_channel(self.address, options=[
+            ("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200),
+            ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.enable_http_proxy", 0)])
+
+    def stop(self):
+        try:
+            return super().stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Bridge(Program):
+    """junction-bridge on a free port, in front of a server."""
+
+    def __init__(self, server, *arguments, wait=True):
+        super().__init__("junction-bridge", "--listen", "127.0.0.1:0", "--server",
+                         "unix:" + server.socket, *arguments)
+        self.wait_listening(1)
+        self.address = self.addresses[0][1]
+        self.host, port = self.address.rsplit(":", 1)
+        self.port = int(port)
+        if wait:
+            self.wait_ready()
+
+    def request(self, method, path, body=None, headers=None):
+        return http_request(self.address, method, path, body, headers)
+
+    def post(self, path, value, headers=None):
+        return self.request("POST", path, json.dumps(value), headers)
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, None, headers)
+
+    def raw(self, data):
+        """Sends bytes as they are; gives all that comes until the bridge closes."""
+        with socket.create_connection((self.host, self.port), timeout=WAIT) as s:
+            s.sendall(data)
+            answer = b""
+            while chunk := s.recv(65536):
+                answer += chunk
+            return answer
+
+
+class Answer:
+    """An HTTP answer, read whole."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+def http_request(address, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection(address, timeout=WAIT)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or {})
+        return Answer(connection.getresponse())
+
+
+class Upstream:
+    """A third party: a small HTTP server whose answers the test gives.
+
+    answer(request) -> (status, headers, body); request has method, path, headers, body.
+    """
+
+    def __init__(self, answer):
+        upstream = self
+        self.requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def serve(self):
+                self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                upstream.requests.append(self)
+                status, headers, body = answer(self)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve
+
+            def log_message(self, *_):
+                pass
+
+            @property
+            def method(self):
+                return self.command
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def free_port():
+    """A port on which nobody listens."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Stubs:
+    """Python's own view of our protos: generated now, by protoc, as any foreign client would."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="jt-stubs-")
+        protos = ["junction/v1/options.proto", "junction/v1/registry.proto",
+                  "google/api/http.proto", "google/api/annotations.proto",
+                  "google/rpc/status.proto", "google/rpc/error_details.proto",
+                  "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"]
+        # Debian's grpc package for Python lives in a package "grpc" too: our generated grpc.health
+        # and grpc.reflection are put under another root.
+        renamed = os.path.join(self.folder, "proto")
+        shutil.copytree(os.path.join(ROOT, "proto"), renamed,
+                        ignore=lambda d, names: [n for n in names if n in ("apigen", "runtime")])
+        shutil.move(os.path.join(renamed, "grpc"), os.path.join(renamed, "grpcproto"))
+        protos = [p.replace("grpc/", "grpcproto/", 1) if p.startswith("grpc/") else p for p in protos]
+        ours = [p for p in protos if not p.startswith("google/")]
+        out = os.path.join(self.folder, "out")
+        os.mkdir(out)
+        subprocess.run(["protoc", "-I", renamed, f"--python_out={out}", *protos], check=True)
+        subprocess.run(["protoc", "-I", renamed, f"--grpc_out={out}",
+                        "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin", *ours], check=True)
+        # google.* must join the package that python3-protobuf brings.
+        import google
+        google.__path__.append(os.path.join(out, "google"))
+        sys.path.insert(0, out)
+        self.registry = importlib.import_module("junction.v1.registry_pb2")
+        self.registry_grpc = importlib.import_module("junction.v1.registry_pb2_grpc")
+        self.status = importlib.import_module("google.rpc.status_pb2")
+        self.details = importlib.import_module("google.rpc.error_details_pb2")
+        self.health = importlib.import_module("grpcproto.health.v1.health_pb2")
+        self.health_grpc = importlib.import_module("grpcproto.health.v1.health_pb2_grpc")
+        self.reflection = importlib.import_module("grpcproto.reflection.v1alpha.reflection_pb2")
+        self.reflection_grpc = importlib.import_module(
+            "grpcproto.reflection.v1alpha.reflection_pb2_grpc")
+
+    def remove(self):
+        sys.path.remove(os.path.join(self.folder, "out"))
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,146 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "server/config.h"
+
+#define URL "--database-url=postgresql:///x"
+
+/* What was read lives as long as the process: kept, so that it is no leak. */
+static struct config kept[16];
+static size_t kept_count;
+
+static const struct config *read_options(const char *const *arguments)
+{
+	struct config *c = &kept[kept_count++];
+	const char *argv[16] = {"junctiond"};
+	int argc = 1;
+	while (arguments[argc - 1]) {
+		argv[argc] = arguments[argc - 1];
+		argc++;
+	}
+	config_read(c, argc, (char **)argv);
+	return c;
+}
+
+#define READ(...) read_options((const char *[]){__VA_ARGS__, NULL})
+
+/* Exit code of a process that reads these, what it says in output. */
+static int try_options(char output[1024], const char *const *arguments)
+{
+	int ends[2], status;
+	assert_int_equal(pipe(ends), 0);
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		close(ends[0]);
+		read_options(arguments);
+		_exit(0);
+	}
+	close(ends[1]);
+	size_t size = 0;
+	for (ssize_t n; (n = read(ends[0], output + size, 1023 - size)) > 0;)
+		size += (size_t)n;
+	output[size] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WEXITSTATUS(status);
+}
+
+static void assert_refused(const char *word, const char *const *arguments)
+{
+	char output[1024];
+	assert_int_equal(try_options(output, arguments), 2);
+	assert_non_null(strstr(output, word));
+}
+
+#define REFUSED(word, ...) assert_refused((word), (const char *[]){__VA_ARGS__, NULL})
+
+static void a_database_is_all_that_is_needed(void **state)
+{
+	const struct config *c = READ(URL);
+	assert_string_equal(c->database_url, "postgresql:///x");
+	assert_string_equal(c->addresses[0], "127.0.0.1:50051");
+	assert_null(c->addresses[1]);
+	assert_false(c->migrate);
+	assert_true(c->egress_loopback);
+	assert_true(c->egress_private);
+}
+
+static void without_a_database_it_does_not_start(void **state)
+{
+	REFUSED("--database-url", "--listen=127.0.0.1:0");
+}
+
+static void an_address_beyond_loopback_needs_insecure(void **state)
+{
+	const struct config *c;
+	REFUSED("--insecure", URL, "--listen=0.0.0.0:50051");
+	REFUSED("--insecure", URL, "--listen=:50051");
+	REFUSED("--insecure", URL, "--listen=[::]:50051");
+	REFUSED("--insecure", URL, "--listen=example.com:50051");
+	c = READ(URL, "--listen=127.9.9.9:1", "--listen=[::1]:2", "--listen=localhost:3");
+	c = READ(URL, "--insecure", "--listen=:50051");
+	assert_string_equal(c->addresses[0], "[::]:50051");
+}
+
+static void egress_to_loopback_follows_the_listeners_unless_said(void **state)
+{
+	const struct config *c;
+	c = READ(URL, "--insecure", "--listen=0.0.0.0:1");
+	assert_false(c->egress_loopback);
+	c = READ(URL, "--insecure", "--listen=0.0.0.0:1", "--egress-loopback=allow");
+	assert_true(c->egress_loopback);
+	c = READ(URL, "--egress-loopback=refuse", "--egress-private=refuse");
+	assert_false(c->egress_loopback);
+	assert_false(c->egress_private);
+}
+
+static void the_socket_is_one_more_address(void **state)
+{
+	const struct config *c = READ(URL, "--listen=127.0.0.1:0", "--socket=/run/x/s");
+	assert_string_equal(c->addresses[1], "unix:/run/x/s");
+	assert_null(c->addresses[2]);
+}
+
+static void a_wrong_value_is_refused_by_name(void **state)
+{
+	REFUSED("--listen", URL, "--listen=50051");
+	REFUSED("--own-address", URL, "--own-address=x");
+	REFUSED("--egress-loopback", URL, "--egress-loopback=perhaps");
+	REFUSED("--egress-private", URL, "--egress-private=auto");
+	REFUSED("--log-level", URL, "--log-level=loud");
+	REFUSED("--rpc-threads", URL, "--rpc-threads=0");
+	REFUSED("serve", URL, "serve");
+	REFUSED("again", URL, "migrate", "again");
+}
+
+static void migrate_is_a_command(void **state)
+{
+	const struct config *c = READ("migrate", URL);
+	assert_true(c->migrate);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_database_is_all_that_is_needed),
+		cmocka_unit_test(without_a_database_it_does_not_start),
+		cmocka_unit_test(an_address_beyond_loopback_needs_insecure),
+		cmocka_unit_test(egress_to_loopback_follows_the_listeners_unless_said),
+		cmocka_unit_test(the_socket_is_one_more_address),
+		cmocka_unit_test(a_wrong_value_is_refused_by_name),
+		cmocka_unit_test(migrate_is_a_command),
+	};
+	clearenv();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
