@@ -80,7 +80,9 @@ static const char *describe(struct arena *a)
 int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
-	struct cli cli = {.arena = arena_new(0)};
+	/* Static: what the options read lives as long as the process. */
+	static struct cli cli;
+	cli.arena = arena_new(0);
 	const struct option options[] = {
 		{"--server", "JUNCTION_SERVER", OPTION_STRING, &cli.server, "127.0.0.1:50051",
 			"ADDRESS", "Junction's gRPC address, HOST:PORT or unix:PATH"},
