@@ -1,0 +1,29 @@
+/*
+ * Feed: keeps the index equal to the registry's change log.
+ *
+ * It lives on one lane thread. At each connect it loads the whole registry in one statement, then
+ * follows the log by revision: at once after this server's own writes, and every poll_ms for those
+ * of other servers. While PostgreSQL is away the index stays as it was, and the feed tries again.
+ */
+#ifndef JUNCTION_SERVER_REGISTRY_FEED_H
+#define JUNCTION_SERVER_REGISTRY_FEED_H
+
+#include "server/call.h"
+#include "server/registry/index.h"
+
+struct feed;
+
+/* Changes only this index, which outlives it. home is a lane thread's loop. */
+struct feed *feed_start(
+	struct lanes *lanes, struct loop *home, struct index *index, int64_t poll_ms);
+/* The first load is in the index. Any thread. */
+bool feed_ready(const struct feed *feed);
+/* After the lanes have stopped. */
+void feed_free(struct feed **feed);
+
+/* Ends a step: the call goes on with then() once the index holds that revision, so that the
+ * caller's next read sees it. Fails with UNAVAILABLE "committed, but not yet visible here" when
+ * the call is over before. */
+enum next feed_visible(struct feed *feed, struct call *c, int64_t revision, call_step *then);
+
+#endif

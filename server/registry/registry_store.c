@@ -1,0 +1,230 @@
+/*
+ * Registrations of servers and of services are appended in batches; the bulk form and deletions are
+ * statements of their own. All take the lock of the change log first, so their order is that of the
+ * revisions, and a step is answered only when its revision is in the index.
+ */
+#include "server/registry/registry_store.h"
+
+#define CALLER_COLUMNS 4
+
+static const struct statement put_servers = {
+	.name = "registry_put_servers",
+	.sql = "SELECT r_position, r_revision FROM registry.register_servers($1::text[], "
+	       "$2::text[], "
+	       "$3::text[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[], "
+	       "$9::text[])",
+	.parameters = 9,
+};
+
+static const struct statement put_services = {
+	.name = "registry_put_services",
+	.sql = "SELECT r_position, r_revision FROM registry.register_services($1::text[], "
+	       "$2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
+	       "$8::integer[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], "
+	       "$14::text[], $15::text[], $16::text[])",
+	.parameters = 16,
+};
+
+static const struct statement put_all = {
+	.name = "registry_put_all",
+	.sql = "SELECT registry.register_bulk($1, $2::text[], $3::text[], $4::integer[], "
+	       "$5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], "
+	       "$11::text[], $12::text[], $13, $14, $15, $16)",
+	.parameters = 16,
+};
+
+static const struct statement delete_server = {
+	.name = "registry_delete_server",
+	.sql = "SELECT registry.delete_server($1, $2, $3, $4, $5, $6)",
+	.parameters = 6,
+};
+
+static const struct statement delete_service = {
+	.name = "registry_delete_service",
+	.sql = "SELECT registry.delete_service($1, $2, $3, $4, $5, $6, $7)",
+	.parameters = 7,
+};
+
+/* One statement, hence one snapshot: the revision and the state belong together. */
+const struct statement store_load = {
+	.name = "registry_load",
+	.sql = "SELECT revision, namespace, kind, service_key, name, 'put', value FROM ("
+	       "SELECT 0 AS place, (SELECT coalesce(max(revision), 0) FROM registry.change) "
+	       "AS revision, NULL AS namespace, NULL AS kind, NULL AS service_key, NULL AS name, "
+	       "NULL::json AS value "
+	       "UNION ALL SELECT CASE kind WHEN 'service' THEN 1 ELSE 2 END, NULL, namespace, "
+	       "kind, "
+	       "service_key, name, value FROM registry.state) s "
+	       "ORDER BY place, namespace, service_key, name",
+	.parameters = 0,
+};
+
+const struct statement store_follow = {
+	.name = "registry_follow",
+	.sql = "SELECT revision, namespace, kind, service_key, name, operation, value "
+	       "FROM registry.changes_after($1, $2)",
+	.parameters = 2,
+};
+
+struct append_log store_server_log = {
+	.name = "registry_server", .statement = &put_servers, .columns = 9, .batch = 256};
+static struct append_log service_log = {
+	.name = "registry_service", .statement = &put_services, .columns = 16, .batch = 256};
+
+/* SQL NULL for a text that was not given. */
+static struct text or_null(struct text t)
+{
+	return t.size ? t : (struct text){0};
+}
+
+static struct text number(struct call *c, int value)
+{
+	return text_of(arena_printf(c->arena, "%d", value));
+}
+
+/* An empty text is no NULL: rows that are NULL in the table are refused there. */
+static struct text or_empty(struct text t)
+{
+	return t.data ? t : TEXT("");
+}
+
+static void put_caller(const struct call *c, struct text columns[CALLER_COLUMNS])
+{
+	columns[0] = or_empty(c->caller.address);
+	columns[1] = or_empty(c->caller.application);
+	columns[2] = or_empty(c->caller.user);
+	columns[3] = or_empty(c->caller.trace);
+}
+
+/* Equal for names that differ by case only, hence never in one batch. NUL parts the names. */
+static struct text batch_key(struct call *c, struct text server, struct text service)
+{
+	struct buffer key = {.arena = c->arena};
+
+	buffer_add_text(&key, c->caller.space);
+	buffer_add_char(&key, '\0');
+	buffer_add_text(&key, server);
+	buffer_add_char(&key, '\0');
+	buffer_add_text(&key, service);
+	for (size_t i = c->caller.space.size; i < key.size; i++)
+		if (key.data[i] >= 'A' && key.data[i] <= 'Z')
+			key.data[i] = (char)(key.data[i] | 0x20);
+	return buffer_text(&key);
+}
+
+enum next store_put_server(struct call *c, const struct store_server *server,
+	enum next (*then)(struct call *c, const struct rows *rows, int row))
+{
+	struct text *columns = arena_array(c->arena, 9, sizeof *columns);
+
+	columns[0] = c->caller.space;
+	columns[1] = server->name;
+	columns[2] = server->host;
+	columns[3] = number(c, server->port);
+	columns[4] = server->protocol;
+	put_caller(c, &columns[5]);
+	return append(c, &store_server_log, batch_key(c, server->name, TEXT("")), columns, then);
+}
+
+enum next store_put_service(struct call *c, const struct store_service *service,
+	enum next (*then)(struct call *c, const struct rows *rows, int row))
+{
+	struct text *columns = arena_array(c->arena, 16, sizeof *columns);
+
+	columns[0] = c->caller.space;
+	columns[1] = service->server_name;
+	columns[2] = service->name;
+	columns[3] = service->uri;
+	columns[4] = service->method;
+	columns[5] = or_null(service->protocol);
+	columns[6] = or_null(service->own_host);
+	columns[7] = service->own_host.size ? number(c, service->own_port) : (struct text){0};
+	columns[8] = or_null(service->own_protocol);
+	columns[9] = service->params;
+	columns[10] = service->data;
+	columns[11] = service->headers;
+	put_caller(c, &columns[12]);
+	return append(
+		c, &service_log, batch_key(c, service->server_name, service->name), columns, then);
+}
+
+int64_t store_put_revision(const struct rows *rows, int row)
+{
+	return rows_int64(rows, row, 1);
+}
+
+/* --- statements of their own ---------------------------------------------------------------- */
+
+/* Adds an element to the text of an SQL array, {"a","b"}. */
+static void array_add(struct buffer *array, struct text element)
+{
+	buffer_add_text(array, array->size == 0 ? TEXT("{\"") : TEXT(",\""));
+	for (size_t i = 0; i < element.size; i++) {
+		if (element.data[i] == '"' || element.data[i] == '\\')
+			buffer_add_char(array, '\\');
+		buffer_add_char(array, element.data[i]);
+	}
+	buffer_add_char(array, '"');
+}
+
+static struct text array_text(struct buffer *array)
+{
+	buffer_add_text(array, array->size == 0 ? TEXT("{}") : TEXT("}"));
+	return buffer_text(array);
+}
+
+enum next store_put_all(struct call *c, const struct store_server *servers, size_t server_count,
+	const struct store_service *services, size_t service_count,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	enum { ARRAYS = 11 };
+	struct buffer arrays[ARRAYS];
+	struct text *parameters = arena_array(c->arena, 16, sizeof *parameters);
+
+	for (int i = 0; i < ARRAYS; i++)
+		arrays[i] = (struct buffer){.arena = c->arena};
+	for (const struct store_server *s = servers; s < servers + server_count; s++) {
+		const struct text row[] = {s->name, s->host, number(c, s->port), s->protocol};
+		for (int i = 0; i < 4; i++)
+			array_add(&arrays[i], row[i]);
+	}
+	for (const struct store_service *s = services; s < services + service_count; s++) {
+		const struct text row[] = {
+			s->server_name, s->name, s->uri, s->method, s->params, s->data, s->headers};
+		for (int i = 0; i < 7; i++)
+			array_add(&arrays[4 + i], row[i]);
+	}
+	parameters[0] = c->caller.space;
+	for (int i = 0; i < ARRAYS; i++)
+		parameters[1 + i] = array_text(&arrays[i]);
+	put_caller(c, &parameters[12]);
+	return change(c, &put_all, parameters, then);
+}
+
+enum next store_delete_server(struct call *c, struct text name,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	struct text *parameters = arena_array(c->arena, 6, sizeof *parameters);
+
+	parameters[0] = c->caller.space;
+	parameters[1] = name;
+	put_caller(c, &parameters[2]);
+	return change(c, &delete_server, parameters, then);
+}
+
+enum next store_delete_service(struct call *c, struct text server_name, struct text name,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	struct text *parameters = arena_array(c->arena, 7, sizeof *parameters);
+
+	parameters[0] = c->caller.space;
+	parameters[1] = server_name;
+	parameters[2] = name;
+	put_caller(c, &parameters[3]);
+	return change(c, &delete_service, parameters, then);
+}
+
+int64_t store_revision(const struct rows *rows)
+{
+	return rows_int64(rows, 0, 0);
+}
