@@ -1,0 +1,79 @@
+"""The tree's rules that a machine can check: who may include what, and how long things may be."""
+
+import os
+import re
+import subprocess
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+
+
+def sources(*folders):
+    for folder in folders:
+        for path, _, files in os.walk(os.path.join(ROOT, folder)):
+            for name in files:
+                if name.endswith((".c", ".h")):
+                    yield os.path.relpath(os.path.join(path, name), ROOT)
+
+
+def includes(file):
+    with open(os.path.join(ROOT, file), encoding="utf-8") as text:
+        return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', text.read(), re.M)
+
+
+PROGRAM = ("base", "proto/runtime", "proto/apigen", "server", "bridge", "client")
+
+
+def users(pattern):
+    return {file for file in sources(*PROGRAM)
+            if any(re.match(pattern, name) for name in includes(file))}
+
+
+def test_libraries_are_used_only_where_they_belong():
+    for pattern, allowed in [
+            (r"grpc/(?!.*pb-c)", r"server/rpc/|bridge/rpc\.[ch]|client/"),
+            (r"libpq-fe\.h|postgres", r"server/db/|server/lane/"),
+            (r"curl/", r"server/lane/"),
+            (r"microhttpd\.h", r"bridge/listener\.c")]:
+        used = users(pattern)
+        assert used, f"nobody includes {pattern}: the test looks for the wrong name"
+        wrong = [file for file in used if not re.match(allowed, file)]
+        assert not wrong, f"{pattern} is included by {wrong}"
+
+
+def test_dependencies_run_one_way():
+    layers = {  # who may include whom, beside itself
+        "base": (), "proto": ("base",), "bridge": ("base", "proto"), "client": ("base", "proto"),
+        "server": ("base", "proto")}
+    for file in sources(*PROGRAM):
+        own = file.split("/")[0]
+        for name in includes(file):
+            other = name.split("/")[0]
+            if "/" in name and other in layers and other != own:
+                assert other in layers[own], f"{file} includes {name}"
+
+
+def test_inside_the_server_too():
+    order = ["server/db", "server/lane", "server/call", "server/registry", "server/rpc",
+             "server/main"]
+
+    def rank(path):
+        return next((i for i, layer in enumerate(order) if path.startswith(layer)), None)
+    for file in sources("server"):
+        for name in includes(file):
+            here, there = rank(file), rank(name)
+            if here is not None and there is not None:
+                assert there <= here, f"{file} includes {name}"
+
+
+def test_files_fit_in_one_room():
+    for file in sources(*PROGRAM):
+        with open(os.path.join(ROOT, file), encoding="utf-8") as text:
+            assert len(text.readlines()) <= 520, file
+
+
+def test_no_path_of_a_machine_is_in_the_tree():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True,
+                           check=True).stdout.split()
+    for file in files:
+        with open(os.path.join(ROOT, file), "rb") as text:
+            assert not re.search(rb"/(home|work)/[a-z]+/", text.read()), file
