@@ -423,7 +423,7 @@ COMMENT ON FUNCTION registry.next_revision() IS 'Takes the lock of the log until
 
 CREATE FUNCTION registry.node_value(name text, host text, port integer, protocol text) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('name', name, 'host', host, 'port', port, 'protocol', protocol);
+    RETURN ((((((((('{"name":'::text || to_json(name)) || ',"host":'::text) || to_json(host)) || ',"port":'::text) || port) || ',"protocol":'::text) || to_json(protocol)) || '}'::text))::json;
 
 --
 -- Name: FUNCTION node_value(name text, host text, port integer, protocol text); Type: COMMENT; Schema: registry; Owner: -
@@ -509,7 +509,7 @@ BEGIN
 			operation, value, caller_address, caller_application, caller_user, trace)
 		SELECT this_revision, i.position, moment, i.namespace, 'service', i.key, i.key, 'put',
 			registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
-				json_build_array(registry.node_value(i.node, i.host, i.port, i.protocol))),
+				('[' || registry.node_value(i.node, i.host, i.port, i.protocol) || ']')::json),
 			i.caller_address, i.caller_application, i.caller_user, i.trace
 		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
 	)
@@ -619,7 +619,7 @@ COMMENT ON FUNCTION registry.register_services(namespaces text[], server_names t
 
 CREATE FUNCTION registry.service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('name', name, 'version', version, 'settings', settings, 'created', registry.milliseconds(created_at), 'updated', registry.milliseconds(updated_at), 'nodes', nodes);
+    RETURN ((((((((((((('{"name":'::text || to_json(name)) || ',"version":'::text) || to_json(version)) || ',"settings":'::text) || settings) || ',"created":'::text) || registry.milliseconds(created_at)) || ',"updated":'::text) || registry.milliseconds(updated_at)) || ',"nodes":'::text) || nodes) || '}'::text))::json;
 
 --
 -- Name: FUNCTION service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json); Type: COMMENT; Schema: registry; Owner: -

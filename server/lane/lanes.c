@@ -62,6 +62,12 @@ struct loop *lane_home(struct lanes *lanes, struct append_log *log)
 	return lane_thread_home(lanes, log)->loop;
 }
 
+struct loop *lane_beside(struct lanes *lanes, struct append_log *log)
+{
+	struct lane_thread *home = lane_thread_home(lanes, log);
+	return lanes->threads[(home - lanes->threads + 1) % lanes->options.threads].loop;
+}
+
 struct loop *lane_loop(struct lanes *lanes, int thread)
 {
 	CHECK(thread >= 0 && thread < lanes->options.threads);

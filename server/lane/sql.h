@@ -87,6 +87,9 @@ bool lane_append(struct lanes *lanes, struct append_job *job);
 
 /* The lane thread that an append log belongs to; its own tasks and timers may be added there. */
 struct loop *lane_home(struct lanes *lanes, struct append_log *log);
+/* Another lane thread if there is one: for what follows the log, so that it does not keep its
+ * writer waiting. */
+struct loop *lane_beside(struct lanes *lanes, struct append_log *log);
 struct loop *lane_loop(struct lanes *lanes, int thread); /* thread 0 to threads - 1 */
 
 /* PostgreSQL answers on every lane thread's read connection, and its schema is current. */

@@ -16,7 +16,7 @@ bool registry_start(
 	registry.options = *options;
 	registry.index = index_new();
 	registry.feed = feed_start(
-		lanes, lane_home(lanes, &store_server_log), registry.index, options->poll_ms);
+		lanes, lane_beside(lanes, &store_server_log), registry.index, options->poll_ms);
 	return true;
 }
 

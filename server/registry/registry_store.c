@@ -66,10 +66,12 @@ const struct statement store_follow = {
 	.parameters = 2,
 };
 
+/* Larger batches cost less a row, but then all callers wait for one batch, and PostgreSQL for their
+ * next calls. At 256 outstanding two batches of 128 take turns. */
 struct append_log store_server_log = {
-	.name = "registry_server", .statement = &put_servers, .columns = 9, .batch = 256};
+	.name = "registry_server", .statement = &put_servers, .columns = 9, .batch = 128};
 static struct append_log service_log = {
-	.name = "registry_service", .statement = &put_services, .columns = 16, .batch = 256};
+	.name = "registry_service", .statement = &put_services, .columns = 16, .batch = 128};
 
 /* SQL NULL for a text that was not given. */
 static struct text or_null(struct text t)

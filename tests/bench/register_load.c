@@ -1,125 +1,273 @@
 /*
  * Load that h2load cannot make: RegisterServer with a new name in every call.
  *
- * A fixed number of calls is kept outstanding over a few channels, each channel with a completion
- * queue and a thread of its own; a call that ends starts the next until the time is over.
+ * Straight on nghttp2, because C core as a client takes as much CPU as the server that is measured.
+ * Each thread polls its connections; each connection keeps a fixed number of streams open, and a
+ * stream that closes starts the next call in its slot until the time is over. Frames gather in a
+ * buffer per connection, so that one read is followed by one write.
  *
- * usage: bench_register ADDRESS SECONDS OUTSTANDING
+ * usage: bench_register HOST:PORT SECONDS OUTSTANDING
  * prints one line of JSON: {"rate":..., "p50_us":..., "p99_us":..., "calls":..., "errors":...}
  */
-#include <grpc/byte_buffer.h>
-#include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <nghttp2/nghttp2.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "junction/v1/registry.pb-c.h"
 
-enum { CHANNELS = 4, MOST = 4000000 };
-
-struct lane {
-	int number;
-	grpc_channel *channel;
-	grpc_completion_queue *queue;
-	void *method;
-	int64_t *latencies; /* nanoseconds */
-	size_t started, calls, errors;
+enum {
+	THREADS = 2,
+	PER_THREAD = 2,
+	CONNECTIONS = THREADS * PER_THREAD,
+	MOST = 4000000, /* calls of a connection */
+	WINDOW = 1 << 24,
+	BUFFER = 65536,
+	FRAME = 20000, /* more than nghttp2 hands out at once: 16 KiB and the frame's head */
+	PREFIX = 5,    /* gRPC's, before a message: not compressed, length */
 };
 
-struct request {
-	grpc_call *call;
+struct stream {
 	int64_t started;
-	grpc_metadata_array initial, trailing;
-	grpc_byte_buffer *answer;
-	grpc_status_code code;
-	grpc_slice details;
+	bool ok;
+	size_t size, sent;
+	uint8_t body[128];
 };
 
+struct connection {
+	int number, socket;
+	nghttp2_session *session;
+	struct stream *streams;
+	size_t open; /* calls outstanding */
+	size_t serial, calls, errors;
+	int64_t *latencies; /* of the calls, nanoseconds */
+	size_t filled, sent;
+	uint8_t out[BUFFER];
+};
+
+static const char *address;
+static size_t outstanding; /* per connection */
 static int64_t end;
 
-static grpc_byte_buffer *next_message(struct lane *lane)
+static void encode(struct connection *c, struct stream *s)
 {
 	char name[64];
-	snprintf(name, sizeof(name), "bench-%d-%d-%zu", (int)getpid(), lane->number,
-		lane->started++);
+	snprintf(name, sizeof(name), "bench-%d-%d-%zu", (int)getpid(), c->number, c->serial++);
 	Registry__RegisterServerRequest message = REGISTRY__REGISTER_SERVER_REQUEST__INIT;
 	message.server_name = name;
 	message.host = (char *)"10.20.30.40";
 	message._port_case = REGISTRY__REGISTER_SERVER_REQUEST___PORT_PORT;
 	message.port = 8000;
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(&message.base));
-	protobuf_c_message_pack(&message.base, GRPC_SLICE_START_PTR(slice));
-	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
-	return buffer;
+	size_t size = protobuf_c_message_get_packed_size(&message.base);
+	CHECK(PREFIX + size <= sizeof(s->body));
+	memcpy(s->body, (uint8_t[PREFIX]){0, 0, 0, 0, (uint8_t)size}, PREFIX);
+	protobuf_c_message_pack(&message.base, s->body + PREFIX);
+	s->size = PREFIX + size;
 }
 
-static void start(struct lane *lane, struct request *r)
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t length,
+	uint32_t *flags, nghttp2_data_source *source, void *user)
 {
-	*r = (struct request){.started = clock_now(), .details = grpc_empty_slice()};
-	grpc_metadata_array_init(&r->initial);
-	grpc_metadata_array_init(&r->trailing);
-	r->call = grpc_channel_create_registered_call(lane->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
-		lane->queue, lane->method, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	grpc_byte_buffer *message = next_message(lane);
-	grpc_op ops[6] = {
-		{.op = GRPC_OP_SEND_INITIAL_METADATA},
-		{.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = message},
-		{.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
-		{.op = GRPC_OP_RECV_INITIAL_METADATA,
-			.data.recv_initial_metadata.recv_initial_metadata = &r->initial},
-		{.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &r->answer},
-		{.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
-			.data.recv_status_on_client = {.trailing_metadata = &r->trailing,
-				.status = &r->code,
-				.status_details = &r->details}},
+	struct stream *s = source->ptr;
+	size_t size = s->size - s->sent < length ? s->size - s->sent : length;
+	memcpy(buffer, s->body + s->sent, size);
+	s->sent += size;
+	if (s->sent == s->size)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)size;
+}
+
+static nghttp2_nv header(const char *name, const char *value)
+{
+	return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value),
+		NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+}
+
+static void begin(struct connection *c, struct stream *s)
+{
+	*s = (struct stream){.started = clock_now()};
+	encode(c, s);
+	nghttp2_nv headers[] = {
+		header(":method", "POST"),
+		header(":scheme", "http"),
+		header(":path", "/junction.v1.Registry/RegisterServer"),
+		header(":authority", address),
+		header("content-type", "application/grpc"),
+		header("te", "trailers"),
 	};
-	CHECK(grpc_call_start_batch(r->call, ops, 6, r, NULL) == GRPC_CALL_OK);
-	grpc_byte_buffer_destroy(message);
+	nghttp2_data_provider body = {.source.ptr = s, .read_callback = read_body};
+	CHECK(nghttp2_submit_request(
+		      c->session, NULL, headers, sizeof(headers) / sizeof(*headers), &body, s) > 0);
+	c->open++;
 }
 
-static void finish(struct lane *lane, struct request *r)
+/* The status counts only where it ends the stream: in trailers, or in headers without a body. */
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+	size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags, void *user)
 {
-	if (r->code == GRPC_STATUS_OK) {
-		CHECK(lane->calls < MOST);
-		lane->latencies[lane->calls++] = clock_now() - r->started;
+	static const char status[] = "grpc-status";
+	struct stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	if (s && name_size == sizeof(status) - 1 && memcmp(name, status, name_size) == 0)
+		s->ok = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && value_size == 1 &&
+			*value == '0';
+	return 0;
+}
+
+static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+{
+	struct connection *c = user;
+	struct stream *s = nghttp2_session_get_stream_user_data(session, id);
+	int64_t now = clock_now();
+	c->open--;
+	if (s->ok && error == NGHTTP2_NO_ERROR) {
+		CHECK(c->calls < MOST);
+		c->latencies[c->calls++] = now - s->started;
 	} else {
-		lane->errors++;
+		c->errors++;
 	}
-	grpc_metadata_array_destroy(&r->initial);
-	grpc_metadata_array_destroy(&r->trailing);
-	grpc_byte_buffer_destroy(r->answer);
-	grpc_slice_unref(r->details);
-	grpc_call_unref(r->call);
+	if (now >= end)
+		return 0;
+	if (nghttp2_session_check_request_allowed(session))
+		begin(c, s);
+	else
+		c->errors++; /* the server said GOAWAY */
+	return 0;
 }
 
-struct work {
-	struct lane *lane;
-	int outstanding;
-};
-
-static void *run(void *argument)
+static int dial(void)
 {
-	struct work *work = argument;
-	struct request *requests = check_calloc((size_t)work->outstanding, sizeof(*requests));
-	for (int i = 0; i < work->outstanding; i++)
-		start(work->lane, &requests[i]);
-	for (int left = work->outstanding; left;) {
-		grpc_event event = grpc_completion_queue_next(
-			work->lane->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
-		struct request *r = event.tag;
-		finish(work->lane, r);
-		if (clock_now() < end)
-			start(work->lane, r);
-		else
-			left--;
+	const char *colon = strrchr(address, ':');
+	CHECK(colon);
+	char host[256];
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+	CHECK(getaddrinfo(host, colon + 1, &hints, &found) == 0);
+	int made = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(made >= 0);
+	if (connect(made, found->ai_addr, found->ai_addrlen) != 0) {
+		perror(address);
+		exit(1);
 	}
-	free(requests);
-	return NULL;
+	freeaddrinfo(found);
+	CHECK(setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0);
+	CHECK(fcntl(made, F_SETFL, O_NONBLOCK) == 0);
+	return made;
+}
+
+static void open_connection(struct connection *c, int number)
+{
+	c->number = number;
+	c->socket = dial();
+	c->streams = check_calloc(outstanding, sizeof(*c->streams));
+	c->latencies = check_calloc(MOST, sizeof(*c->latencies));
+	nghttp2_session_callbacks *callbacks;
+	CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	CHECK(nghttp2_session_client_new(&c->session, callbacks, c) == 0);
+	nghttp2_session_callbacks_del(callbacks);
+	nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW},
+	};
+	CHECK(nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, 2) == 0);
+	CHECK(nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, WINDOW) == 0);
+}
+
+/* False when there is nothing to send. */
+static bool fill(struct connection *c)
+{
+	c->filled = c->sent = 0;
+	while (c->filled + FRAME <= BUFFER) {
+		const uint8_t *bytes;
+		ssize_t size = nghttp2_session_mem_send(c->session, &bytes);
+		CHECK(size >= 0 && size <= FRAME);
+		if (size == 0)
+			break;
+		memcpy(c->out + c->filled, bytes, (size_t)size);
+		c->filled += (size_t)size;
+	}
+	return c->filled > 0;
+}
+
+static bool later(void)
+{
+	return errno == EAGAIN || errno == EINTR;
+}
+
+/* Sends what the socket takes; false when the connection is lost. */
+static bool flush(struct connection *c)
+{
+	while (c->sent < c->filled || fill(c)) {
+		ssize_t n = send(c->socket, c->out + c->sent, c->filled - c->sent, MSG_NOSIGNAL);
+		if (n < 0)
+			return later();
+		c->sent += (size_t)n;
+	}
+	return true;
+}
+
+/* One read's worth; false when the connection is lost. */
+static bool receive(struct connection *c)
+{
+	uint8_t in[BUFFER];
+	ssize_t n = recv(c->socket, in, sizeof(in), 0);
+	if (n < 0)
+		return later();
+	return n > 0 && nghttp2_session_mem_recv(c->session, in, (size_t)n) == n;
+}
+
+static void lose(struct connection *c)
+{
+	c->errors += c->open;
+	c->open = 0;
+}
+
+static void close_connection(struct connection *c)
+{
+	if (nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR) == 0)
+		flush(c);
+	nghttp2_session_del(c->session);
+	close(c->socket);
+	free(c->streams);
+	free(c->latencies);
+}
+
+static void *run(void *connections)
+{
+	struct connection *all = connections;
+	for (int i = 0; i < PER_THREAD; i++)
+		for (size_t k = 0; k < outstanding; k++)
+			begin(&all[i], &all[i].streams[k]);
+	for (;;) {
+		struct pollfd polls[PER_THREAD];
+		size_t open = 0;
+		for (int i = 0; i < PER_THREAD; i++) {
+			struct connection *c = &all[i];
+			if (c->open && !flush(c))
+				lose(c);
+			open += c->open;
+			polls[i] = (struct pollfd){.fd = c->open ? c->socket : -1,
+				.events = (short)(POLLIN | (c->sent < c->filled ? POLLOUT : 0))};
+		}
+		if (!open)
+			return NULL;
+		CHECK(poll(polls, PER_THREAD, -1) > 0 || errno == EINTR);
+		for (int i = 0; i < PER_THREAD; i++)
+			if (polls[i].revents && !receive(&all[i]))
+				lose(&all[i]);
+	}
 }
 
 static int compare(const void *a, const void *b)
@@ -128,48 +276,41 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void open_lane(struct lane *lane, int number, const char *address)
+static void report(struct connection connections[CONNECTIONS], double seconds)
 {
-	grpc_arg own = {.type = GRPC_ARG_INTEGER,
-		.key = (char *)GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
-		.value.integer = 1};
-	grpc_channel_args arguments = {1, &own};
-	grpc_channel_credentials *insecure = grpc_insecure_credentials_create();
-	lane->number = number;
-	lane->channel = grpc_channel_create(address, insecure, &arguments);
-	grpc_channel_credentials_release(insecure);
-	lane->queue = grpc_completion_queue_create_for_next(NULL);
-	lane->method = grpc_channel_register_call(
-		lane->channel, "/junction.v1.Registry/RegisterServer", NULL, NULL);
-	lane->latencies = check_calloc(MOST, sizeof(*lane->latencies));
-}
-
-int main(int argc, char **argv)
-{
-	CHECK(argc == 4);
-	grpc_init();
-	struct lane lanes[CHANNELS] = {0};
-	struct work works[CHANNELS];
-	pthread_t threads[CHANNELS];
-	int64_t began = clock_now();
-	end = began + atoi(argv[2]) * CLOCK_SECOND;
-	for (int i = 0; i < CHANNELS; i++) {
-		open_lane(&lanes[i], i, argv[1]);
-		works[i] = (struct work){&lanes[i], atoi(argv[3]) / CHANNELS};
-		CHECK(pthread_create(&threads[i], NULL, run, &works[i]) == 0);
-	}
 	size_t calls = 0, errors = 0;
-	int64_t *all = check_calloc((size_t)CHANNELS * MOST, sizeof(*all));
-	for (int i = 0; i < CHANNELS; i++) {
-		pthread_join(threads[i], NULL);
-		memcpy(all + calls, lanes[i].latencies, lanes[i].calls * sizeof(*all));
-		calls += lanes[i].calls;
-		errors += lanes[i].errors;
+	int64_t *all = check_calloc((size_t)CONNECTIONS * MOST, sizeof(*all));
+	for (int i = 0; i < CONNECTIONS; i++) {
+		struct connection *c = &connections[i];
+		memcpy(all + calls, c->latencies, c->calls * sizeof(*all));
+		calls += c->calls;
+		errors += c->errors;
 	}
-	double seconds = (double)(clock_now() - began) / CLOCK_SECOND;
 	qsort(all, calls, sizeof(*all), compare);
 	printf("{\"rate\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"calls\":%zu,\"errors\":%zu}\n",
 		(double)calls / seconds, calls ? (double)all[calls / 2] / 1000 : 0,
 		calls ? (double)all[calls * 99 / 100] / 1000 : 0, calls, errors);
+	free(all);
+}
+
+int main(int argc, char **argv)
+{
+	CHECK(argc == 4 && atoi(argv[2]) > 0 && atoi(argv[3]) >= CONNECTIONS);
+	address = argv[1];
+	outstanding = (size_t)atoi(argv[3]) / CONNECTIONS;
+	struct connection *connections = check_calloc(CONNECTIONS, sizeof(*connections));
+	for (int i = 0; i < CONNECTIONS; i++)
+		open_connection(&connections[i], i);
+	pthread_t threads[THREADS];
+	int64_t began = clock_now();
+	end = began + atoi(argv[2]) * CLOCK_SECOND;
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&threads[i], NULL, run, &connections[i * PER_THREAD]) == 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	report(connections, (double)(clock_now() - began) / CLOCK_SECOND);
+	for (int i = 0; i < CONNECTIONS; i++)
+		close_connection(&connections[i]);
+	free(connections);
 	return 0;
 }
