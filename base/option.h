@@ -36,6 +36,14 @@ struct option {
 	bool secret;              /* its value is never shown, default included */
 };
 
+/* A number, on few lines. */
+#define OPTION_RANGE(flag, variable, where, normal, of, least, most, sentence)                     \
+	{                                                                                          \
+		.name = flag, .environment = variable, .kind = OPTION_NUMBER, .value = where,      \
+		.fallback = normal, .unit = of, .help = sentence, .minimum = (least),              \
+		.maximum = (most)                                                                  \
+	}
+
 struct option_program {
 	const char *name;     /* "junctiond" */
 	const char *synopsis; /* "junctiond [options] [migrate]" */

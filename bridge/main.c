@@ -41,13 +41,20 @@ static void say(const char *line)
 	fflush(stdout);
 }
 
-/* Returns on a signal. */
-static void run(struct rpc *rpc, const sigset_t *stop)
+/*
+ * Returns on a signal. Calls take turns over the channels, each of which connects by itself: only
+ * so many answers in a row say that none is left that would fail the next call.
+ */
+static void run(struct rpc *rpc, int channels, const sigset_t *stop)
 {
 	const struct timespec pause = {0, POLL_MS * 1000000L};
-	while (!probe_server(rpc))
+	for (int answers = 0; answers < channels; answers++) {
+		if (probe_server(rpc))
+			continue;
+		answers = -1;
 		if (sigtimedwait(stop, NULL, &pause) > 0)
 			return;
+	}
 	say("ready");
 	while (sigwaitinfo(stop, NULL) < 0 && errno == EINTR)
 		;
@@ -105,7 +112,7 @@ int main(int argc, char **argv)
 	struct listener *l = serve(&c, &bridge);
 	bool served = l != NULL;
 	if (served) {
-		run(rpc, &stop);
+		run(rpc, (int)c.channels, &stop);
 		end(&l, rpc);
 	} else {
 		rpc_stop(rpc);

@@ -17,12 +17,8 @@ static struct {
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-#define NUMBER(flag, variable, member, normal, of, least, most, sentence)                          \
-	{                                                                                          \
-		.name = flag, .environment = variable, .kind = OPTION_NUMBER,                      \
-		.value = &values.member, .fallback = normal, .unit = of, .help = sentence,         \
-		.minimum = (least), .maximum = (most)                                              \
-	}
+#define NUMBER(flag, variable, member, ...)                                                        \
+	OPTION_RANGE(flag, variable, &values.member, __VA_ARGS__)
 
 static const struct option options[] = {
 	{.name = "--database-url",
