@@ -16,7 +16,7 @@
 
 enum api_field_flag {
 	API_RAW_JSON = 1,    /* string that holds JSON text */
-	API_MAP = 2,	     /* repeated map entries: message has fields key = 1, value = 2 */
+	API_MAP = 2,         /* repeated map entries: message has fields key = 1, value = 2 */
 	API_ONE_OR_MANY = 4, /* repeated; JSON may give a single value */
 	API_OPTIONAL = 8,    /* has presence through a oneof of its own (proto3 optional) */
 };
@@ -37,16 +37,21 @@ struct api_message {
 
 /* Values as in junction/v1/options.proto. */
 enum api_profile { API_NATIVE = 0, API_FATE = 1, API_MW = 2, API_LIST = 3 };
-enum api_access { API_ACCESS_NONE = 0, API_ACCESS_READ = 1, API_ACCESS_WRITE = 2, API_ACCESS_CALL = 3 };
+enum api_access {
+	API_ACCESS_NONE = 0,
+	API_ACCESS_READ = 1,
+	API_ACCESS_WRITE = 2,
+	API_ACCESS_CALL = 3
+};
 
 enum { API_BODY_NONE = -2, API_BODY_ALL = -1 };
 
 /* One URI of a method. */
 struct api_route {
-	const char *verb;	/* "GET" */
-	const char *path;	/* "/v1/server/{server_name}/get": literals and {field} segments */
-	int body;		/* API_BODY_NONE, API_BODY_ALL, or index of the field that takes the body */
-	int response_body;	/* API_BODY_ALL, or index of the field that is the answer */
+	const char *verb; /* "GET" */
+	const char *path; /* "/v1/server/{server_name}/get": literals and {field} segments */
+	int body; /* API_BODY_NONE, API_BODY_ALL, or index of the field that takes the body */
+	int response_body; /* API_BODY_ALL, or index of the field that is the answer */
 };
 
 /* The second form of a body: see BulkForm in options.proto. */

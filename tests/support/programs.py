@@ -100,6 +100,10 @@ class Server(Program):
             ("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200),
             ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.enable_http_proxy", 0)])
 
+    def kill(self):
+        super().kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def stop(self):
         try:
             return super().stop()
