@@ -8,8 +8,10 @@
  * (there is none of that name) and 0A000 (its result type has changed) come before execution.
  *
  * libpq closes the socket itself when it sees the end of the stream, so uv_poll is closed in the
- * same turn. A failure found while sending is told from a timer, so that senders need not expect
- * done() to run under them.
+ * same turn. It also forgets what it was asked: what is still in its buffer then is parsed wrongly
+ * (a row's description becomes an empty success), so nothing is taken from it any more.
+ * A failure found while sending is told from a timer, so that senders need not expect done() to run
+ * under them.
  */
 #include "server/db/link.h"
 
@@ -103,8 +105,8 @@ static bool drain(struct link *l);
 static void on_failure(uv_timer_t *timer)
 {
 	struct link *l = timer->data;
-	PQconsumeInput(l->conn);
-	drain(l);
+	if (PQconsumeInput(l->conn))
+		drain(l);
 	break_off(l);
 }
 
@@ -386,9 +388,8 @@ static bool drain(struct link *l)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct link *l = poll->data;
-	bool good = status == 0 && (!(events & UV_READABLE) || PQconsumeInput(l->conn));
-	/* What came in before the connection broke still counts. */
-	if (!drain(l) || !good) {
+	bool good = !(events & UV_READABLE) || PQconsumeInput(l->conn);
+	if (!good || !drain(l) || status != 0) {
 		break_off(l);
 		return;
 	}

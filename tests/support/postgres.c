@@ -19,6 +19,7 @@
 
 #define BIN            "/usr/lib/postgresql/15/bin/"
 #define DATABASES_MOST 16
+#define CHILDREN_MOST  512
 
 struct test_postgres {
 	char folder[64]; /* "" if the cluster is somebody else's */
@@ -158,9 +159,28 @@ static void end_process(struct test_postgres *p, int signal)
 	p->process = 0;
 }
 
+/* Numbers of the postmaster's children, ends with 0. */
+static void read_children(pid_t process, pid_t children[], int most)
+{
+	char path[80];
+	int count = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)process, (int)process);
+	FILE *file = fopen(path, "r");
+	while (file && count < most - 1 && fscanf(file, "%d", &children[count]) == 1)
+		count++;
+	children[count] = 0;
+	if (file)
+		fclose(file);
+}
+
+/* They end by themselves, but only when they next wait for their client. */
 void test_postgres_kill(struct test_postgres *p)
 {
+	pid_t children[CHILDREN_MOST];
+	read_children(p->process, children, CHILDREN_MOST);
 	end_process(p, SIGKILL);
+	for (int i = 0; children[i]; i++)
+		kill(children[i], SIGKILL);
 }
 
 struct test_postgres *test_postgres_own(bool durable)

@@ -97,6 +97,7 @@ static void await_and_check(int *good, int *bad)
 		*(code == STATUS_OK ? good : bad) += 1;
 		if (i % 8 == 0)
 			expect_written(conn, ask_ids[i], ending_await(&changes[i].ending));
+		/* Never an answer that was cut off. */
 		if (ending_await(&reads[i].ending) == STATUS_OK)
 			assert_string_equal(reads[i].ending.value, read_ids[i]);
 		else
@@ -153,8 +154,11 @@ static void jobs_given_while_it_is_away_fail_and_the_lanes_say_so(void **state)
 	test_postgres_kill(postgres);
 	while (lanes_ready(lanes))
 		poll(NULL, 0, 5);
-	ask_prepare(&a, &echo, TRIAL_FOREVER, "x", NULL);
-	assert_int_equal(ask_query(lanes, &a), STATUS_UNAVAILABLE);
+	/* The other lane may have an answer in its buffer before it notices. */
+	do
+		ask_prepare(&a, &echo, TRIAL_FOREVER, "x", NULL);
+	while (ask_query(lanes, &a) == STATUS_OK);
+	assert_int_equal(a.ending.code, STATUS_UNAVAILABLE);
 	ask_prepare(&a, &change_row, TRIAL_FOREVER, "x", NULL);
 	assert_int_equal(ask_change(lanes, &a), STATUS_UNAVAILABLE);
 	test_postgres_restart(postgres);
