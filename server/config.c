@@ -90,7 +90,7 @@ static const struct option options[] = {
 		.fallback = "auto",
 		.unit = "auto|allow|refuse",
 		.help = "Whether to connect to registered addresses on this machine; auto "
-			"allows it while all listens on loopback."},
+			"allows it while --listen and --own-address are all on loopback."},
 	{.name = "--egress-private",
 		.environment = "JUNCTION_EGRESS_PRIVATE",
 		.kind = OPTION_STRING,
@@ -157,14 +157,19 @@ static bool check_listen(const struct config *c)
 	return all_loopback;
 }
 
-static void check_own_addresses(const struct config *c)
+/* True if all of them are on loopback. */
+static bool check_own_addresses(const struct config *c)
 {
+	bool all_loopback = true;
 	char host[256];
 	int port;
-	for (size_t i = 0; i < c->own_addresses.count; i++)
+	for (size_t i = 0; i < c->own_addresses.count; i++) {
 		if (!option_address(c->own_addresses.items[i], host, &port))
 			option_refuse(&program, "--own-address must be ADDRESS:PORT, not \"%s\"",
 				c->own_addresses.items[i]);
+		all_loopback &= option_loopback(host);
+	}
+	return all_loopback;
 }
 
 static bool allowed(const char *option, const char *word)
@@ -226,7 +231,7 @@ void config_read(struct config *c, int argc, char **argv)
 	read_command(arguments, c);
 	if (!c->database_url || !*c->database_url)
 		option_refuse(&program, "--database-url (or JUNCTION_DATABASE_URL) is required");
-	check_own_addresses(c);
-	read_words(check_listen(c), c);
+	bool own_loopback = check_own_addresses(c);
+	read_words(check_listen(c) && own_loopback, c);
 	collect_addresses(c);
 }

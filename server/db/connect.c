@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -99,23 +98,23 @@ static bool refuse_error(const PGresult *error, char reason[DB_REASON_SIZE])
 	return refuse(reason, "%s", PQresultErrorMessage(error));
 }
 
-static bool locale_knows_letters(const char *locale)
+bool db_text_fits(const char *encoding, const char *ctype, char reason[DB_REASON_SIZE])
 {
-	return strcmp(locale, "C") != 0 && strcmp(locale, "POSIX") != 0;
+	if (strcmp(encoding, "UTF8") != 0)
+		return refuse(reason, "the database's encoding is %s, it must be UTF8", encoding);
+	if (!strcmp(ctype, "C") || !strcmp(ctype, "POSIX"))
+		return refuse(reason,
+			"the database's LC_CTYPE %s knows only ASCII letters: create the database "
+			"with another one, for example C.UTF-8",
+			ctype);
+	return true;
 }
 
 static bool database_fits(const PGresult *r, int schema_version, char reason[DB_REASON_SIZE])
 {
-	const char *encoding = PQgetvalue(r, 0, 0);
-	const char *collate = PQgetvalue(r, 0, 1), *ctype = PQgetvalue(r, 0, 2);
-	int version = atoi(PQgetvalue(r, 0, 3));
-	if (strcmp(encoding, "UTF8") != 0)
-		return refuse(reason, "the database's encoding is %s, it must be UTF8", encoding);
-	if (!locale_knows_letters(collate) || !locale_knows_letters(ctype))
-		return refuse(reason,
-			"the database's locale (LC_COLLATE %s, LC_CTYPE %s) knows only ASCII "
-			"letters: create the database with another one, for example C.UTF-8",
-			collate, ctype);
+	int version = atoi(PQgetvalue(r, 0, 2));
+	if (!db_text_fits(PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 1), reason))
+		return false;
 	if (version < schema_version)
 		return refuse(reason,
 			"the database's schema is version %d, this server needs %d: run `junctiond "
@@ -137,7 +136,7 @@ PGconn *db_connect(const struct db_settings *s, char reason[DB_REASON_SIZE])
 		"SET ROLE junction_app;"
 		"SET statement_timeout = %lld; SET lock_timeout = %lld;"
 		"SET idle_in_transaction_session_timeout = 0;"
-		"SELECT pg_catalog.current_setting('server_encoding'), d.datcollate, d.datctype,"
+		"SELECT pg_catalog.current_setting('server_encoding'), d.datctype,"
 		" (SELECT coalesce(max(version), 0) FROM public.junction_migration)"
 		" FROM pg_catalog.pg_database d"
 		" WHERE d.datname = pg_catalog.current_database()",

@@ -6,6 +6,7 @@
 #define JUNCTION_SERVER_DB_CONNECT_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DB_REASON_SIZE 512
@@ -16,6 +17,10 @@ struct db_settings {
 	int64_t lock_timeout_ms;
 	int schema_version; /* what the database must have */
 };
+
+/* Whether Junction can work in a database of that encoding and LC_CTYPE; else a sentence in
+ * reason. */
+bool db_text_fits(const char *encoding, const char *ctype, char reason[DB_REASON_SIZE]);
 
 /* As role junction_app, with the timeouts set and the database checked: UTF8, a locale that knows
  * letters, the schema version. NULL with a sentence in reason. */

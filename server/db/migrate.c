@@ -184,10 +184,27 @@ static const char prepare_sql[] =
 	"GRANT USAGE ON SCHEMA public TO junction_app, junction_reader;"
 	"GRANT SELECT ON public.junction_migration TO junction_app, junction_reader";
 
+/* Not made in a database that no server would work in. */
+static bool check_database(struct run *m)
+{
+	char reason[DB_REASON_SIZE];
+	PGresult *r = PQexec(m->conn,
+		"SELECT pg_catalog.current_setting('server_encoding'), datctype"
+		" FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()");
+	bool good = PQresultStatus(r) == PGRES_TUPLES_OK;
+	if (!good)
+		fail(m, "cannot read the database's encoding", r);
+	else if (!db_text_fits(PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 1), reason))
+		good = status_set(m->status, m->arena, STATUS_FAILED_PRECONDITION, "%s", reason);
+	PQclear(r);
+	return good;
+}
+
 static bool apply_all(struct run *m)
 {
 	int applied;
-	if (!run(m, "cannot set up the session", "SET client_min_messages = warning") ||
+	if (!check_database(m) ||
+		!run(m, "cannot set up the session", "SET client_min_messages = warning") ||
 		!run(m, "cannot lock the migrations",
 			"SELECT pg_catalog.pg_advisory_lock(7163384, 2)") ||
 		!run(m, "cannot create the table of migrations", prepare_sql) ||

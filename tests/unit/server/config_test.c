@@ -98,6 +98,11 @@ static void egress_to_loopback_follows_the_listeners_unless_said(void **state)
 	const struct config *c;
 	c = READ(URL, "--insecure", "--listen=0.0.0.0:1");
 	assert_false(c->egress_loopback);
+	/* The bridge's addresses count like the server's own. */
+	c = READ(URL, "--own-address=127.0.0.1:3000");
+	assert_true(c->egress_loopback);
+	c = READ(URL, "--own-address=127.0.0.1:3000", "--own-address=0.0.0.0:8080");
+	assert_false(c->egress_loopback);
 	c = READ(URL, "--insecure", "--listen=0.0.0.0:1", "--egress-loopback=allow");
 	assert_true(c->egress_loopback);
 	c = READ(URL, "--egress-loopback=refuse", "--egress-private=refuse");

@@ -95,6 +95,19 @@ static void a_changed_file_and_an_unknown_version_are_refused(void **state)
 	expect_refusal(files, 1, url, "version 2 (0002_make_c), which this program does not know");
 }
 
+static void a_database_that_no_server_would_work_in_is_refused(void **state)
+{
+	const char *latin = test_postgres_database(
+		postgres, "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+	const char *ascii =
+		test_postgres_database(postgres, "TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+	expect_refusal(files, 1, latin, "encoding is LATIN1, it must be UTF8");
+	expect_refusal(files, 1, ascii, "knows only ASCII letters");
+	assert_int_equal(test_sql_number(ascii, "SELECT count(*) FROM pg_tables WHERE tablename = "
+						"'junction_migration'"),
+		0);
+}
+
 static void a_file_that_fails_leaves_nothing_and_names_the_line(void **state)
 {
 	static const struct migration broken[] = {
@@ -161,6 +174,7 @@ int main(void)
 		cmocka_unit_test(processes_that_migrate_at_once_apply_each_file_once),
 		cmocka_unit_test(files_are_applied_in_order_once_and_later_ones_when_they_come),
 		cmocka_unit_test(a_changed_file_and_an_unknown_version_are_refused),
+		cmocka_unit_test(a_database_that_no_server_would_work_in_is_refused),
 		cmocka_unit_test(a_file_that_fails_leaves_nothing_and_names_the_line),
 		cmocka_unit_test(the_servers_user_is_granted_the_roles),
 		cmocka_unit_test(an_owner_that_may_not_create_or_grant_roles_is_told_what_to_do),
