@@ -91,12 +91,14 @@ struct query_lane {
 
 struct append_batch;
 
+#define APPEND_FLYING 2
+
 struct append_lane {
 	struct slot slot;
 	atomic_int queued;
 	struct append_job *first, *last; /* waiting */
 	struct append_batch *parts;      /* of batches that failed, to be sent before all others */
-	struct append_batch *current;    /* in flight */
+	struct append_batch *flying[APPEND_FLYING]; /* sent; NULL: none */
 };
 
 struct change_link;
