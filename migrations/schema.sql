@@ -182,6 +182,31 @@ CREATE FUNCTION registry.action_value(a registry.action) RETURNS json
 COMMENT ON FUNCTION registry.action_value(a registry.action) IS 'State of an action as JSON.';
 
 --
+-- Name: begin_change(boolean); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.begin_change(alone boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	-- First of all locks. Writers that only put may work side by side: they touch rows in the
+	-- order of their keys and take the log's lock last, so none waits for another in a circle.
+	-- Who deletes, or puts rows that depend on others, works alone.
+	IF alone THEN
+		PERFORM pg_advisory_xact_lock(6024012);
+	ELSE
+		PERFORM pg_advisory_xact_lock_shared(6024012);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION begin_change(alone boolean); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.begin_change(alone boolean) IS 'Begins a transaction that writes to the registry: side by side with others, or alone.';
+
+--
 -- Name: change; Type: TABLE; Schema: registry; Owner: -
 --
 
@@ -341,8 +366,10 @@ CREATE FUNCTION registry.delete_server(namespace text, server_name text, caller_
     SET enable_seqscan TO 'off'
     AS $$
 DECLARE
-	this_revision bigint := registry.next_revision();
+	this_revision bigint;
 BEGIN
+	PERFORM registry.begin_change(true);
+	this_revision := registry.next_revision();
 	DELETE FROM registry.service s
 	WHERE s.namespace = delete_server.namespace AND s.key = lower(server_name COLLATE "C");
 	IF NOT FOUND THEN
@@ -372,8 +399,10 @@ CREATE FUNCTION registry.delete_service(namespace text, server_name text, servic
     SET enable_seqscan TO 'off'
     AS $$
 DECLARE
-	this_revision bigint := registry.next_revision();
+	this_revision bigint;
 BEGIN
+	PERFORM registry.begin_change(true);
+	this_revision := registry.next_revision();
 	DELETE FROM registry.action a
 	WHERE a.namespace = delete_service.namespace
 		AND a.service_key = lower(server_name COLLATE "C")
@@ -404,9 +433,10 @@ CREATE FUNCTION registry.next_revision() RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-	-- One writer at a time, until its commit is visible: a sequence alone gives numbers in the
-	-- order of asking, and a reader would pass over one that commits late. Taken before any
-	-- row is touched, so that writers cannot deadlock.
+	-- One at a time, until its commit is visible: a sequence alone gives numbers in the order of
+	-- asking, and a reader would pass over one that commits late. Taken when the rows have been
+	-- written, so that the lock is held for the log and the commit only, and that of two who
+	-- write the same row the later has the greater revision.
 	PERFORM pg_advisory_xact_lock(6024013);
 	RETURN nextval('registry.revision');
 END $$;
@@ -440,11 +470,13 @@ CREATE FUNCTION registry.register_bulk(namespace text, servers text[], hosts tex
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-	this_revision bigint := registry.next_revision();
+	this_revision bigint;
 	sized integer[] := ARRAY[cardinality(servers)];
 	counted integer[] := ARRAY[cardinality(names)];
 	absent text[] := array_fill(NULL::text, counted);
 BEGIN
+	PERFORM registry.begin_change(true);
+	this_revision := registry.next_revision();
 	PERFORM registry.register_servers(array_fill(namespace, sized), servers, hosts, ports,
 		protocols, array_fill(caller_address, sized), array_fill(caller_application, sized),
 		array_fill(caller_user, sized), array_fill(trace, sized), this_revision);
@@ -473,9 +505,11 @@ CREATE FUNCTION registry.register_servers(namespaces text[], names text[], hosts
     SET enable_mergejoin TO 'off'
     AS $$
 DECLARE
-	this_revision bigint := coalesce(within, registry.next_revision());
 	moment timestamptz := clock_timestamp();
 BEGIN
+	IF within IS NULL THEN
+		PERFORM registry.begin_change(false);
+	END IF;
 	RETURN QUERY
 	WITH input AS MATERIALIZED (
 		SELECT i.*, lower(i.name COLLATE "C") AS key, i.host || ':' || i.port AS node
@@ -485,10 +519,10 @@ BEGIN
 				caller_application, caller_user, trace, position)
 	), put_service AS (
 		INSERT INTO registry.service AS s
-			(namespace, name, created_at, updated_at, revision)
-		SELECT i.namespace, i.name, moment, moment, this_revision FROM input i
+			(namespace, name, created_at, updated_at)
+		SELECT i.namespace, i.name, moment, moment FROM input i
 		ON CONFLICT ON CONSTRAINT service_pkey DO UPDATE
-			SET updated_at = excluded.updated_at, revision = excluded.revision
+			SET updated_at = excluded.updated_at
 		RETURNING s.*, s.xmax = 0 AS made
 	), put_first_node AS (
 		-- Cheaper than the other, which has to be ready for a node that is there.
@@ -496,6 +530,7 @@ BEGIN
 		SELECT i.namespace, i.key, i.node, i.host, i.port, i.protocol
 		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
 		WHERE s.made
+		RETURNING 1
 	), put_node AS (
 		INSERT INTO registry.node (namespace, service_key, name, host, port, protocol)
 		SELECT i.namespace, i.key, i.node, i.host, i.port, i.protocol
@@ -504,16 +539,22 @@ BEGIN
 		ON CONFLICT ON CONSTRAINT node_pkey DO UPDATE
 			SET name = excluded.name, host = excluded.host, port = excluded.port,
 				protocol = excluded.protocol
+		RETURNING 1
+	), taken AS MATERIALIZED (
+		-- Counting reads what was put to its end: all rows stand before the lock is taken.
+		SELECT coalesce(within, registry.next_revision()) AS revision
+		WHERE (SELECT count(*) FROM put_first_node) + (SELECT count(*) FROM put_node) >= 0
 	), put_change AS (
 		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
 			operation, value, caller_address, caller_application, caller_user, trace)
-		SELECT this_revision, i.position, moment, i.namespace, 'service', i.key, i.key, 'put',
+		SELECT (SELECT revision FROM taken), i.position, moment, i.namespace, 'service', i.key,
+			i.key, 'put',
 			registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
 				('[' || registry.node_value(i.node, i.host, i.port, i.protocol) || ']')::json),
 			i.caller_address, i.caller_application, i.caller_user, i.trace
 		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
 	)
-	SELECT i.position, this_revision FROM input i;
+	SELECT i.position, (SELECT revision FROM taken) FROM input i;
 END $$;
 
 --
@@ -534,17 +575,22 @@ CREATE FUNCTION registry.register_services(namespaces text[], server_names text[
     SET enable_mergejoin TO 'off'
     AS $$
 DECLARE
-	this_revision bigint := coalesce(within, registry.next_revision());
+	this_revision bigint := within;
 	moment timestamptz := clock_timestamp();
-	part_before integer := coalesce((SELECT max(c.part) FROM registry.change c
-		WHERE c.revision = this_revision), 0);
+	part_before integer;
 BEGIN
+	IF within IS NULL THEN
+		PERFORM registry.begin_change(true);
+		this_revision := registry.next_revision();
+	END IF;
+	part_before := coalesce((SELECT max(c.part) FROM registry.change c
+		WHERE c.revision = this_revision), 0);
 	-- A server that is not registered is made, without a node, by a service that brings its own
 	-- address.
 	IF EXISTS (SELECT FROM unnest(server_hosts) AS h (host) WHERE h.host IS NOT NULL) THEN
 		WITH made AS (
-			INSERT INTO registry.service (namespace, name, created_at, updated_at, revision)
-			SELECT i.namespace, i.name, moment, moment, this_revision
+			INSERT INTO registry.service (namespace, name, created_at, updated_at)
+			SELECT i.namespace, i.name, moment, moment
 			FROM unnest(namespaces, server_names, server_hosts) AS i (namespace, name, host)
 			WHERE i.host IS NOT NULL
 			ON CONFLICT ON CONSTRAINT service_pkey DO NOTHING
@@ -716,7 +762,6 @@ CREATE TABLE registry.service (
     settings json DEFAULT '{}'::json NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
-    revision bigint NOT NULL,
     CONSTRAINT service_name_characters CHECK ((name !~ '^\$|[\x01-\x1f\x7f-\x9f/]'::text)),
     CONSTRAINT service_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
     CONSTRAINT service_name_not_reserved CHECK ((key <> ALL (ARRAY['get'::text, 'service'::text, 'registry'::text, 'auth'::text, 'api_reader'::text, 'event'::text, 'audit'::text, 'notice'::text]))),
@@ -771,12 +816,6 @@ COMMENT ON COLUMN registry.service.created_at IS 'First registration.';
 --
 
 COMMENT ON COLUMN registry.service.updated_at IS 'Last registration.';
-
---
--- Name: COLUMN service.revision; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.revision IS 'Revision of the last registration: see registry.change.';
 
 --
 -- Name: state; Type: VIEW; Schema: registry; Owner: -
@@ -884,6 +923,13 @@ GRANT SELECT ON TABLE registry.action TO junction_reader;
 REVOKE ALL ON FUNCTION registry.action_value(a registry.action) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.action_value(a registry.action) TO junction_app;
 GRANT ALL ON FUNCTION registry.action_value(a registry.action) TO junction_reader;
+
+--
+-- Name: FUNCTION begin_change(alone boolean); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.begin_change(alone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.begin_change(alone boolean) TO junction_app;
 
 --
 -- Name: TABLE change; Type: ACL; Schema: registry; Owner: -

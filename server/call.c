@@ -139,7 +139,7 @@ static void append_done(
 		lane_failed(c, error);
 }
 
-enum next append(struct call *c, struct append_log *log, struct text key,
+enum next append(struct call *c, const struct append_log *log, struct text key,
 	const struct text *columns, append_step *then)
 {
 	if (overdrawn(c))

@@ -89,7 +89,7 @@ enum next change(struct call *c, const struct statement *s, const struct text *p
 	enum next (*then)(struct call *c, const struct rows *rows));
 /* A durable insert that shares its statement and commit with others. row: index of its result row
  * in rows. */
-enum next append(struct call *c, struct append_log *log, struct text key,
+enum next append(struct call *c, const struct append_log *log, struct text key,
 	const struct text *columns,
 	enum next (*then)(struct call *c, const struct rows *rows, int row));
 /* A third party's answer over HTTP. */

@@ -1,5 +1,4 @@
-/* Keys of a batch are kept distinct by a hash set of job indices that is built while it is filled;
- * from those in flight they are kept by their hashes alone: what only seems equal waits, no harm.
+/* Keys of a batch are kept distinct by a hash set of job indices that is built while it is filled.
  * A column becomes an array literal, which PostgreSQL reads as whatever array the statement wants.
  */
 #include "server/lane/append_batch.h"
@@ -15,42 +14,16 @@ struct key_set {
 	short rows[KEY_SLOTS]; /* index of the job + 1; 0: free */
 };
 
-static uint32_t hash_text(struct text t)
+/* True if the batch has no row of that key; notes that its next row has it. */
+static bool claim_key(struct key_set *keys, const struct append_batch *b, struct text key)
 {
-	uint32_t hash = 2166136261u;
-	for (size_t i = 0; i < t.size; i++)
-		hash = (hash ^ (unsigned char)t.data[i]) * 16777619u;
-	return hash;
-}
-
-static bool is_flying(const struct append_lane *lane, uint32_t hash)
-{
-	for (int f = 0; f < APPEND_FLYING; f++)
-		for (int i = 0; lane->flying[f] && i < lane->flying[f]->key_count; i++)
-			if (lane->flying[f]->keys[i] == hash)
-				return true;
-	return false;
-}
-
-static void note_key(struct append_batch *b, struct text key)
-{
-	if (key.size)
-		b->keys[b->key_count++] = hash_text(key);
-}
-
-/* True if no row of that key is in the batch or in flight; notes that its next row has it. */
-static bool claim_key(struct key_set *keys, struct append_batch *b, struct text key)
-{
-	uint32_t hash = hash_text(key), i = hash % KEY_SLOTS;
+	uint32_t i = lane_key_hash(key) % KEY_SLOTS;
 	if (!key.size)
 		return true;
 	for (; keys->rows[i]; i = (i + 1) % KEY_SLOTS)
 		if (text_equal(b->jobs[keys->rows[i] - 1]->key, key))
 			return false;
-	if (is_flying(b->lane, hash))
-		return false;
 	keys->rows[i] = (short)(b->count + 1);
-	note_key(b, key);
 	return true;
 }
 
@@ -61,20 +34,19 @@ static int compare_keys(const void *left, const void *right)
 	return text_compare(a->key, b->key);
 }
 
-struct append_batch *append_batch_new(struct append_lane *lane, struct append_log *log, int room)
+struct append_batch *append_batch_new(
+	struct append_lane *lane, const struct append_log *log, int room)
 {
-	size_t jobs = (size_t)room * sizeof(struct append_job *);
 	struct append_batch *b =
-		check_calloc(1, sizeof(*b) + jobs + (size_t)room * sizeof(uint32_t));
+		check_calloc(1, sizeof(*b) + (size_t)room * sizeof(struct append_job *));
 	b->lane = lane;
 	b->log = log;
-	b->keys = (uint32_t *)&b->jobs[room];
 	return b;
 }
 
 struct append_batch *append_batch_take(struct append_lane *lane)
 {
-	struct append_log *log = lane->first->log;
+	const struct append_log *log = lane->first->log;
 	struct append_batch *b = append_batch_new(lane, log, log->batch);
 	struct key_set keys = {{0}};
 	struct append_job **link = &lane->first;
@@ -98,10 +70,8 @@ struct append_batch *append_batch_part(const struct append_batch *b, int from, i
 {
 	struct append_batch *part = append_batch_new(b->lane, b->log, until - from);
 	part->count = until - from;
-	for (int i = from; i < until; i++) {
+	for (int i = from; i < until; i++)
 		part->jobs[i - from] = b->jobs[i];
-		note_key(part, b->jobs[i]->key);
-	}
 	return part;
 }
 

@@ -8,19 +8,17 @@
 struct append_batch {
 	struct link_item item;
 	struct append_lane *lane;
-	struct append_log *log;
+	const struct append_log *log;
 	struct append_batch *next;
 	int attempt;
 	int count;
-	uint32_t *keys; /* hashes of its jobs' keys, also of those that have ended */
-	int key_count;
 	struct append_job *jobs[]; /* NULL: ended early */
 };
 
-struct append_batch *append_batch_new(struct append_lane *lane, struct append_log *log, int room);
+struct append_batch *append_batch_new(
+	struct append_lane *lane, const struct append_log *log, int room);
 /* Takes from the waiting jobs those of the first one's log, in order, until it is full; of equal
- * keys only the first, and none whose key is in flight: it may hold nothing. Sorted by key, so that
- * batches of several servers lock in the same order. */
+ * keys only the first. Sorted by key, so that batches of several servers lock in the same order. */
 struct append_batch *append_batch_take(struct append_lane *lane);
 /* A batch of its own of jobs from..until-1. */
 struct append_batch *append_batch_part(const struct append_batch *b, int from, int until);

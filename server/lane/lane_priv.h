@@ -91,14 +91,12 @@ struct query_lane {
 
 struct append_batch;
 
-#define APPEND_FLYING 2
-
 struct append_lane {
 	struct slot slot;
 	atomic_int queued;
 	struct append_job *first, *last; /* waiting */
 	struct append_batch *parts;      /* of batches that failed, to be sent before all others */
-	struct append_batch *flying[APPEND_FLYING]; /* sent; NULL: none */
+	struct append_batch *current;    /* in flight */
 };
 
 struct change_link;
@@ -149,7 +147,7 @@ struct lanes {
 struct lane_thread *lane_thread_here(struct lanes *lanes);
 /* The lane thread that runs; NULL elsewhere. */
 struct lane_thread *lane_thread_current(void);
-struct lane_thread *lane_thread_home(struct lanes *lanes, struct append_log *log);
+uint32_t lane_key_hash(struct text key);
 /* False if the lane is full; else the job is counted. */
 bool lane_admit(struct lanes *lanes, atomic_int *queued);
 void lane_leave(atomic_int *queued);

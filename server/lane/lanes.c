@@ -44,28 +44,12 @@ void lane_leave(atomic_int *queued)
 	atomic_fetch_sub_explicit(queued, 1, memory_order_relaxed);
 }
 
-struct lane_thread *lane_thread_home(struct lanes *lanes, struct append_log *log)
+uint32_t lane_key_hash(struct text key)
 {
-	int home = atomic_load_explicit(&log->home, memory_order_relaxed);
 	uint32_t hash = 2166136261u;
-	if (!home) {
-		for (const char *c = log->name; *c; c++)
-			hash = (hash ^ (unsigned char)*c) * 16777619u;
-		home = (int)(hash % (uint32_t)lanes->options.threads) + 1;
-		atomic_store_explicit(&log->home, home, memory_order_relaxed);
-	}
-	return &lanes->threads[(home - 1) % lanes->options.threads];
-}
-
-struct loop *lane_home(struct lanes *lanes, struct append_log *log)
-{
-	return lane_thread_home(lanes, log)->loop;
-}
-
-struct loop *lane_beside(struct lanes *lanes, struct append_log *log)
-{
-	struct lane_thread *home = lane_thread_home(lanes, log);
-	return lanes->threads[(home - lanes->threads + 1) % lanes->options.threads].loop;
+	for (size_t i = 0; i < key.size; i++)
+		hash = (hash ^ (unsigned char)key.data[i]) * 16777619u;
+	return hash;
 }
 
 struct loop *lane_loop(struct lanes *lanes, int thread)

@@ -49,22 +49,19 @@ struct sql_job {
  * The statement takes one text[] per column and returns, for each input row, a row whose first
  * column is its position in the arrays from 1; an input row without result is refused and its
  * then() gets row -1. Rows of equal key never share a batch and keep their order. 40001 and 40P01
- * are retried; any other error splits the batch until the bad row fails alone.
- * Constant after its first use, except for the lane's own part. All rows of one log go through one
- * lane thread.
+ * are retried; any other error splits the batch until the bad row fails alone. Rows of equal key
+ * go through one lane thread, the others through any.
  */
 struct append_log {
 	const char *name;
 	const struct statement *statement;
 	int columns;
 	int batch; /* rows in a statement at most, 1 to 1000 */
-	/* The lane's. */
-	_Atomic int home; /* lane thread + 1 */
 };
 
 struct append_job {
 	struct loop_task task;
-	struct append_log *log;
+	const struct append_log *log;
 	struct text key;            /* empty: equal to no other */
 	const struct text *columns; /* data NULL is SQL NULL; live until done() */
 	int64_t deadline;
@@ -85,11 +82,7 @@ bool lane_query(struct lanes *lanes, struct sql_job *job);
 bool lane_change(struct lanes *lanes, struct sql_job *job);
 bool lane_append(struct lanes *lanes, struct append_job *job);
 
-/* The lane thread that an append log belongs to; its own tasks and timers may be added there. */
-struct loop *lane_home(struct lanes *lanes, struct append_log *log);
-/* Another lane thread if there is one: for what follows the log, so that it does not keep its
- * writer waiting. */
-struct loop *lane_beside(struct lanes *lanes, struct append_log *log);
+/* A lane thread's loop: its own tasks and timers may be added there. */
 struct loop *lane_loop(struct lanes *lanes, int thread); /* thread 0 to threads - 1 */
 
 /* PostgreSQL answers on every lane thread's read connection, and its schema is current. */

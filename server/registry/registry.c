@@ -15,8 +15,7 @@ bool registry_start(
 {
 	registry.options = *options;
 	registry.index = index_new();
-	registry.feed = feed_start(
-		lanes, lane_beside(lanes, &store_server_log), registry.index, options->poll_ms);
+	registry.feed = feed_start(lanes, lane_loop(lanes, 0), registry.index, options->poll_ms);
 	return true;
 }
 

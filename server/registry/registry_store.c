@@ -67,10 +67,10 @@ const struct statement store_follow = {
 };
 
 /* Larger batches cost less a row, but then all callers wait for one batch, and PostgreSQL for their
- * next calls. At 256 outstanding two batches of 128 take turns. */
-struct append_log store_server_log = {
+ * next calls. */
+static const struct append_log server_log = {
 	.name = "registry_server", .statement = &put_servers, .columns = 9, .batch = 128};
-static struct append_log service_log = {
+static const struct append_log service_log = {
 	.name = "registry_service", .statement = &put_services, .columns = 16, .batch = 128};
 
 /* SQL NULL for a text that was not given. */
@@ -125,7 +125,7 @@ enum next store_put_server(struct call *c, const struct store_server *server,
 	columns[3] = number(c, server->port);
 	columns[4] = server->protocol;
 	put_caller(c, &columns[5]);
-	return append(c, &store_server_log, batch_key(c, server->name, TEXT("")), columns, then);
+	return append(c, &server_log, batch_key(c, server->name, TEXT("")), columns, then);
 }
 
 enum next store_put_service(struct call *c, const struct store_service *service,

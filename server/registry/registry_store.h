@@ -26,9 +26,6 @@ struct store_service {
 	struct text params, data, headers;
 };
 
-/* The log that all registrations of servers go through. */
-extern struct append_log store_server_log;
-
 enum next store_put_server(struct call *c, const struct store_server *server,
 	enum next (*then)(struct call *c, const struct rows *rows, int row));
 /* row is -1 if the server is not registered and the service brings no address of its own. */

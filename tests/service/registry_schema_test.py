@@ -113,9 +113,9 @@ def service(server_name, name, uri="/", params="{}", host="NULL", port="NULL"):
 
 
 def waits_for_lock(db, count):
-    """Returns once that many sessions wait for the lock of the log."""
+    """Returns once that many sessions wait for another one: for the log's lock, or for a row."""
     while db.rows("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                  " AND wait_event_type = 'Lock' AND wait_event = 'advisory'") != [[str(count)]]:
+                  " AND wait_event_type = 'Lock'") != [[str(count)]]:
         pass
 
 
@@ -192,6 +192,21 @@ def test_many_writers_at_once_neither_deadlock_nor_lose_a_revision(db):
     assert errors == []
     assert db.rows("SELECT count(*), count(DISTINCT revision) FROM registry.change") == [["64", "64"]]
     assert db.rows("SELECT count(*) FROM registry.service") == [["8"]]
+
+
+def test_servers_are_registered_side_by_side_and_a_deletion_waits_for_them(db, sessions):
+    first, second, deleter = sessions
+    first.run("BEGIN")
+    first.run("SELECT registry.begin_change(false)")
+    # Another registration is not held up by one that has not taken its revision yet ...
+    high = int(second.run(server("other"))[0][0])
+    # ... but a deletion, which works alone, is; and it does not keep the first from ending.
+    deleter.send("SELECT registry.delete_server('default', 'other', '', '', '', '')")
+    waits_for_lock(db, 1)
+    first.run(server("demo"))
+    first.run("COMMIT")
+    assert int(deleter.answer()[0][0]) > high
+    assert db.rows("SELECT key FROM registry.service") == [["demo"]]
 
 
 def test_a_server_that_moves_keeps_its_services(db):

@@ -82,7 +82,7 @@ static void put_done(
 	end(&((struct put *)job)->ending, rows, row, 1, error);
 }
 
-void put_prepare(struct put *p, struct append_log *log, int64_t within_ms, const char *key,
+void put_prepare(struct put *p, const struct append_log *log, int64_t within_ms, const char *key,
 	const char *const columns[])
 {
 	*p = (struct put){.job = {.log = log}};

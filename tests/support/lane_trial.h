@@ -35,7 +35,7 @@ struct lanes_options trial_options(const char *url);
 /* Strings, NULL for SQL NULL; they must outlive the job. within_ms until the deadline. */
 void ask_prepare(struct ask *a, const struct statement *s, int64_t within_ms, const char *first,
 	const char *second);
-void put_prepare(struct put *p, struct append_log *log, int64_t within_ms, const char *key,
+void put_prepare(struct put *p, const struct append_log *log, int64_t within_ms, const char *key,
 	const char *const columns[]);
 
 /* Waits until it has ended; returns the code. Fails the program if done() came twice. */

@@ -38,6 +38,7 @@ static int start(void **state)
 	postgres = test_postgres_shared();
 	url = test_postgres_database(postgres, "");
 	struct lanes_options options = trial_options(url);
+	options.threads = 1; /* all keys with one writer: batches are what the tests make of them */
 	test_sql(url, tables);
 	lanes = lanes_start(&options);
 	return !lanes;
@@ -76,7 +77,7 @@ static const struct statement insert_after_conflicts = {"insert_after_conflicts"
 static const struct statement insert_into_nothing = {
 	"insert_into_nothing", INPUT "INSERT INTO no_such_table SELECT * FROM input", 3};
 
-static struct append_log entries = {
+static const struct append_log entries = {
 	.name = "entries", .statement = &insert_entries, .columns = 3, .batch = 256};
 
 static struct put jobs[MANY];
@@ -101,7 +102,7 @@ static void append_many(void *arg)
 
 static void append_together(void)
 {
-	trial_together(lane_home(lanes, jobs[0].job.log), append_many, NULL);
+	trial_together(lane_loop(lanes, 0), append_many, NULL);
 	for (int i = 0; i < put_count; i++)
 		ending_await(&jobs[i].ending);
 }
@@ -194,7 +195,7 @@ static void an_input_row_without_result_is_told_by_row_minus_one(void **state)
 /* All rows fail so many times with the SQLSTATE. */
 static void append_with_conflicts(const char *sqlstate, const char *times)
 {
-	static struct append_log log = {.name = "conflicts",
+	static const struct append_log log = {.name = "conflicts",
 		.statement = &insert_after_conflicts,
 		.columns = 3,
 		.batch = 256};
@@ -230,7 +231,7 @@ static void a_conflict_without_end_is_given_up(void **state)
 
 static void a_statement_that_cannot_be_prepared_fails_for_all_rows_at_once(void **state)
 {
-	static struct append_log log = {
+	static const struct append_log log = {
 		.name = "broken", .statement = &insert_into_nothing, .columns = 3, .batch = 256};
 	prepare_many(40);
 	for (int i = 0; i < put_count; i++)
@@ -255,7 +256,7 @@ static void rows_past_their_deadline_leave_a_batch_that_waits_for_a_lock(void **
 	/* 3 has the key of 0 and waits behind the batch. */
 	jobs[3].job.key = jobs[0].job.key;
 	jobs[3].job.deadline = jobs[0].job.deadline;
-	trial_together(lane_home(lanes, &entries), append_many, NULL);
+	trial_together(lane_loop(lanes, 0), append_many, NULL);
 	assert_int_equal(ending_await(&jobs[0].ending), STATUS_DEADLINE_EXCEEDED);
 	assert_int_equal(ending_await(&jobs[3].ending), STATUS_DEADLINE_EXCEEDED);
 	atomic_store(&cancelled, true);
@@ -272,7 +273,7 @@ static void a_batch_whose_connection_breaks_is_of_unknown_outcome_and_not_sent_a
 	PGconn *conn = PQconnectdb(url);
 	PQclear(PQexec(conn, "BEGIN; LOCK TABLE entry"));
 	prepare_many(4);
-	trial_together(lane_home(lanes, &entries), append_many, NULL);
+	trial_together(lane_loop(lanes, 0), append_many, NULL);
 	test_sql_await(url, waiting_for_lock, 1);
 	test_sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
 		      "wait_event_type = 'Lock' AND application_name = 'junctiond' AND datname = "
