@@ -229,7 +229,9 @@ class Bench:
 
 def main():
     with contextlib.ExitStack() as stack:
-        cluster = stack.enter_context(postgres.Cluster(durable=True))
+        # Room for what is measured: with the defaults a checkpoint falls into every other round.
+        cluster = stack.enter_context(postgres.Cluster(
+            durable=True, settings="shared_buffers = 1GB\nmax_wal_size = 8GB\n"))
         database = stack.enter_context(postgres.Database(cluster.url()))
         programs.migrate(database.url)
         database.rows("CREATE TABLE bench_server (namespace text, key text, name text NOT NULL, "

@@ -17,10 +17,12 @@ def _owner():
 
 
 class Cluster:
-    """Started when entered, stopped and removed when left. durable: fsync as in production."""
+    """Started when entered, stopped and removed when left. durable: fsync as in production;
+    settings: further lines of postgresql.conf."""
 
-    def __init__(self, durable=False):
+    def __init__(self, durable=False, settings=""):
         self.durable = durable
+        self.settings = settings
 
     def __enter__(self):
         self.owner = _owner()
@@ -34,6 +36,7 @@ class Cluster:
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as conf:
             conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\n"
                        "max_connections = 400\n")
+            conf.write(self.settings)
             if not self.durable:
                 conf.write("fsync = off\nfull_page_writes = off\n")
         self.start()
