@@ -154,8 +154,9 @@ static bool start(struct server *s)
 		.poll_ms = s->config->registry_poll_ms,
 		.response_limit = (size_t)s->config->call_response_limit,
 	};
-	if (!open_listeners(s) || !start_lanes(s) || !registry_start(&registry, s->lanes, s->fetch))
+	if (!open_listeners(s) || !start_lanes(s))
 		return false;
+	registry_start(&registry, s->lanes);
 	rpc_start(s->rpc, api_steps);
 	for (size_t i = 0; s->config->addresses[i]; i++)
 		printf("listening grpc %s\n", rpc_address(s->rpc, i));

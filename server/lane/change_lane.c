@@ -36,13 +36,6 @@ static void on_timeout_set(struct link_item *item, const struct link_result *res
 		l->timeout_ms = l->timeout_sent_ms;
 }
 
-static void wait_again(struct change_lane *c, struct sql_job *job)
-{
-	job->attempt++;
-	atomic_fetch_add_explicit(&c->queued, 1, memory_order_relaxed);
-	sql_queue_push(&c->waiting, job);
-}
-
 static void on_answer(struct link_item *item, const struct link_result *result)
 {
 	struct change_link *l = CONTAINER_OF(item, struct change_link, item);
@@ -56,7 +49,7 @@ static void on_answer(struct link_item *item, const struct link_result *result)
 	else if (result->outcome == LINK_LOST)
 		sql_job_fail(job, &lane_unknown);
 	else if (result->outcome == LINK_AGAIN && job->attempt + 1 < SENDS_MOST)
-		wait_again(l->lane, job);
+		sql_queue_again(&l->lane->waiting, &l->lane->queued, job);
 	else if (result->error)
 		sql_job_refuse(job, result->error);
 	else
@@ -140,16 +133,8 @@ static void on_changed(struct slot *slot)
 
 static void on_arrival(struct loop_task *task)
 {
-	struct sql_job *job = CONTAINER_OF(task, struct sql_job, task);
-	struct lane_thread *t = lane_thread_current();
-	job->attempt = 0;
-	if (!lane_texts_valid(job->parameters, job->statement->parameters)) {
-		lane_leave(&t->change.queued);
-		sql_job_fail(job, &lane_bad_text);
-		return;
-	}
-	sql_queue_push(&t->change.waiting, job);
-	lane_thread_wake(t);
+	struct change_lane *c = &lane_thread_current()->change;
+	sql_queue_arrive(&c->waiting, &c->queued, CONTAINER_OF(task, struct sql_job, task));
 }
 
 bool lane_change(struct lanes *lanes, struct sql_job *job)

@@ -39,7 +39,7 @@ bool lane_texts_valid(const struct text *texts, int count)
 	return true;
 }
 
-void sql_queue_push(struct sql_queue *q, struct sql_job *job)
+static void sql_queue_push(struct sql_queue *q, struct sql_job *job)
 {
 	job->next = NULL;
 	if (q->last)
@@ -47,6 +47,25 @@ void sql_queue_push(struct sql_queue *q, struct sql_job *job)
 	else
 		q->first = job;
 	q->last = job;
+}
+
+void sql_queue_arrive(struct sql_queue *q, atomic_int *queued, struct sql_job *job)
+{
+	job->attempt = 0;
+	if (!lane_texts_valid(job->parameters, job->statement->parameters)) {
+		lane_leave(queued);
+		sql_job_fail(job, &lane_bad_text);
+		return;
+	}
+	sql_queue_push(q, job);
+	lane_thread_wake(lane_thread_current());
+}
+
+void sql_queue_again(struct sql_queue *q, atomic_int *queued, struct sql_job *job)
+{
+	job->attempt++;
+	atomic_fetch_add_explicit(queued, 1, memory_order_relaxed);
+	sql_queue_push(q, job);
 }
 
 struct sql_job *sql_queue_pop(struct sql_queue *q)

@@ -68,9 +68,12 @@ struct sql_queue {
 	struct sql_job *first, *last;
 };
 
-void sql_queue_push(struct sql_queue *q, struct sql_job *job);
+/* A job that was handed over waits, or fails for its texts. queued counts those that wait. */
+void sql_queue_arrive(struct sql_queue *q, atomic_int *queued, struct sql_job *job);
+/* One that was sent waits again, for its next attempt. */
+void sql_queue_again(struct sql_queue *q, atomic_int *queued, struct sql_job *job);
 struct sql_job *sql_queue_pop(struct sql_queue *q);
-/* Ends and removes the jobs that are over. queued counts those that wait. */
+/* Ends and removes the jobs that are over. */
 void sql_queue_sweep(struct sql_queue *q, atomic_int *queued);
 void sql_queue_fail(struct sql_queue *q, atomic_int *queued, const struct status *why);
 void sql_job_fail(struct sql_job *job, const struct status *why);

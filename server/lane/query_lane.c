@@ -50,13 +50,6 @@ static struct sql_job *land(struct query_flight *f)
 	return f->job;
 }
 
-static void wait_again(struct query_lane *q, struct sql_job *job)
-{
-	job->attempt++;
-	atomic_fetch_add_explicit(&q->queued, 1, memory_order_relaxed);
-	sql_queue_push(&q->waiting, job);
-}
-
 static void on_answer(struct link_item *item, const struct link_result *result)
 {
 	struct query_flight *f = CONTAINER_OF(item, struct query_flight, item);
@@ -69,7 +62,7 @@ static void on_answer(struct link_item *item, const struct link_result *result)
 	else if (result->outcome == LINK_LOST && job->attempt > 0)
 		sql_job_fail(job, &lane_lost);
 	else if (result->outcome != LINK_ERROR && job->attempt + 1 < SENDS_MOST)
-		wait_again(q, job);
+		sql_queue_again(&q->waiting, &q->queued, job);
 	else if (result->error)
 		sql_job_refuse(job, result->error);
 	else
@@ -116,16 +109,8 @@ static void on_changed(struct slot *slot)
 
 static void on_arrival(struct loop_task *task)
 {
-	struct sql_job *job = CONTAINER_OF(task, struct sql_job, task);
-	struct lane_thread *t = lane_thread_current();
-	job->attempt = 0;
-	if (!lane_texts_valid(job->parameters, job->statement->parameters)) {
-		lane_leave(&t->query.queued);
-		sql_job_fail(job, &lane_bad_text);
-		return;
-	}
-	sql_queue_push(&t->query.waiting, job);
-	lane_thread_wake(t);
+	struct query_lane *q = &lane_thread_current()->query;
+	sql_queue_arrive(&q->waiting, &q->queued, CONTAINER_OF(task, struct sql_job, task));
 }
 
 bool lane_query(struct lanes *lanes, struct sql_job *job)

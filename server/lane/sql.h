@@ -53,7 +53,6 @@ struct sql_job {
  * go through one lane thread, the others through any.
  */
 struct append_log {
-	const char *name;
 	const struct statement *statement;
 	int columns;
 	int batch; /* rows in a statement at most, 1 to 1000 */

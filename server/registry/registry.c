@@ -10,13 +10,11 @@ static struct {
 	struct feed *feed;
 } registry;
 
-bool registry_start(
-	const struct registry_options *options, struct lanes *lanes, struct fetch_lane *fetch)
+void registry_start(const struct registry_options *options, struct lanes *lanes)
 {
 	registry.options = *options;
 	registry.index = index_new();
 	registry.feed = feed_start(lanes, lane_loop(lanes, 0), registry.index, options->poll_ms);
-	return true;
 }
 
 bool registry_ready(void)

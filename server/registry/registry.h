@@ -17,8 +17,7 @@ struct registry_options {
 };
 
 /* Once, after lanes_start() and before the first call. The snapshot is loaded in the background. */
-bool registry_start(
-	const struct registry_options *options, struct lanes *lanes, struct fetch_lane *fetch);
+void registry_start(const struct registry_options *options, struct lanes *lanes);
 /* The snapshot has been loaded at least once: reads are answered. Any thread. */
 bool registry_ready(void);
 /* After the last call has ended and the lanes have stopped. */

@@ -68,10 +68,9 @@ const struct statement store_follow = {
 
 /* Larger batches cost less a row, but then all callers wait for one batch, and PostgreSQL for their
  * next calls. */
-static const struct append_log server_log = {
-	.name = "registry_server", .statement = &put_servers, .columns = 9, .batch = 128};
+static const struct append_log server_log = {.statement = &put_servers, .columns = 9, .batch = 128};
 static const struct append_log service_log = {
-	.name = "registry_service", .statement = &put_services, .columns = 16, .batch = 128};
+	.statement = &put_services, .columns = 16, .batch = 128};
 
 /* SQL NULL for a text that was not given. */
 static struct text or_null(struct text t)

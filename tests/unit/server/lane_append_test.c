@@ -77,8 +77,7 @@ static const struct statement insert_after_conflicts = {"insert_after_conflicts"
 static const struct statement insert_into_nothing = {
 	"insert_into_nothing", INPUT "INSERT INTO no_such_table SELECT * FROM input", 3};
 
-static const struct append_log entries = {
-	.name = "entries", .statement = &insert_entries, .columns = 3, .batch = 256};
+static const struct append_log entries = {.statement = &insert_entries, .columns = 3, .batch = 256};
 
 static struct put jobs[MANY];
 static char numbers[MANY][12];
@@ -195,10 +194,8 @@ static void an_input_row_without_result_is_told_by_row_minus_one(void **state)
 /* All rows fail so many times with the SQLSTATE. */
 static void append_with_conflicts(const char *sqlstate, const char *times)
 {
-	static const struct append_log log = {.name = "conflicts",
-		.statement = &insert_after_conflicts,
-		.columns = 3,
-		.batch = 256};
+	static const struct append_log log = {
+		.statement = &insert_after_conflicts, .columns = 3, .batch = 256};
 	prepare_many(40);
 	for (int i = 0; i < put_count; i++) {
 		jobs[i].job.log = &log;
@@ -232,7 +229,7 @@ static void a_conflict_without_end_is_given_up(void **state)
 static void a_statement_that_cannot_be_prepared_fails_for_all_rows_at_once(void **state)
 {
 	static const struct append_log log = {
-		.name = "broken", .statement = &insert_into_nothing, .columns = 3, .batch = 256};
+		.statement = &insert_into_nothing, .columns = 3, .batch = 256};
 	prepare_many(40);
 	for (int i = 0; i < put_count; i++)
 		jobs[i].job.log = &log;

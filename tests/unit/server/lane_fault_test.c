@@ -32,8 +32,7 @@ static const struct statement change_row = {
 	"change_row", "INSERT INTO written VALUES ($1) RETURNING id", 1};
 static const struct statement echo = {"echo", "SELECT $1", 1};
 
-static const struct append_log written_log = {
-	.name = "written", .statement = &append_row, .columns = 1, .batch = 64};
+static const struct append_log written_log = {.statement = &append_row, .columns = 1, .batch = 64};
 
 static char put_ids[MANY][32], ask_ids[MANY][32], read_ids[MANY][32];
 static struct put rows_put[MANY];
