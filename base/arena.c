@@ -41,26 +41,44 @@ struct arena {
 	alignas(max_align_t) char first[];
 };
 
+/* Bytes of the block that lies in the arena. */
+static const size_t first_size = BLOCK_EACH ? 0 : BLOCK_FIRST;
+
+static void make_empty(struct arena *a, size_t cap)
+{
+	*a = (struct arena){.cap = cap, .left = first_size, .grow = 2 * BLOCK_FIRST};
+	a->free = a->first;
+}
+
 struct arena *arena_new(size_t cap)
 {
-	size_t first = BLOCK_EACH ? 0 : BLOCK_FIRST;
-	struct arena *a = check_malloc(sizeof(*a) + first);
+	struct arena *a = check_malloc(sizeof(*a) + first_size);
 
-	*a = (struct arena){.cap = cap, .left = first, .grow = 2 * BLOCK_FIRST};
-	a->free = a->first;
+	make_empty(a, cap);
 	return a;
+}
+
+static void free_blocks(struct arena *a)
+{
+	for (struct block *block = a->blocks, *next; block; block = next) {
+		next = block->next;
+		free(block);
+	}
 }
 
 void arena_free(struct arena **arena)
 {
 	if (!*arena)
 		return;
-	for (struct block *block = (*arena)->blocks, *next; block; block = next) {
-		next = block->next;
-		free(block);
-	}
+	free_blocks(*arena);
 	free(*arena);
 	*arena = NULL;
+}
+
+void arena_clear(struct arena *a)
+{
+	free_blocks(a);
+	make_empty(a, a->cap);
 }
 
 static char *add_block(struct arena *a, size_t size)

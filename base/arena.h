@@ -21,6 +21,9 @@ struct arena;
 /* cap: bytes that may be handed out; 0 is no cap. */
 struct arena *arena_new(size_t cap);
 void arena_free(struct arena **arena); /* NULL allowed; clears the pointer */
+/* As new: all that was handed out is gone, the overdraft forgotten. Memory for small use is kept.
+ */
+void arena_clear(struct arena *a);
 
 /* Aligned for any object, not zeroed. size 0 gives a unique pointer. */
 void *arena_alloc(struct arena *a, size_t size);

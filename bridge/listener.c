@@ -154,7 +154,8 @@ static enum MHD_Result send_reply(
 		r->body.size, (void *)r->body.data, MHD_RESPMEM_PERSISTENT);
 	bool closing = r->close || atomic_load_explicit(&l->bridge->stopping, memory_order_relaxed);
 	CHECK(response);
-	add_header(response, "Content-Type", "application/json; charset=utf-8");
+	add_header(response, "Content-Type",
+		r->content_type ? r->content_type : "application/json; charset=utf-8");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Allow", r->allow);
 	add_header(response, "WWW-Authenticate", r->challenge);

@@ -10,12 +10,13 @@
 #include "proto/runtime/api.h"
 
 struct reply {
-	int http;                /* status */
-	struct text body;        /* JSON */
-	const char *allow;       /* of 405, else NULL */
-	const char *challenge;   /* WWW-Authenticate, or NULL */
-	const char *retry_after; /* seconds, or NULL */
-	bool close;              /* the connection, after this reply */
+	int http; /* status */
+	struct text body;
+	const char *content_type; /* NULL: JSON */
+	const char *allow;        /* of 405, else NULL */
+	const char *challenge;    /* WWW-Authenticate, or NULL */
+	const char *retry_after;  /* seconds, or NULL */
+	bool close;               /* the connection, after this reply */
 };
 
 /* A success. */

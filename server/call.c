@@ -19,11 +19,18 @@ typedef enum next fetch_step(struct call *c, const struct fetch_response *respon
 
 static struct lanes *sql_lanes;
 static struct fetch_lane *http_lane;
+static struct stream_lane *streams_lane;
 
-void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch)
+void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch, struct stream_lane *streams)
 {
 	sql_lanes = lanes;
 	http_lane = fetch;
+	streams_lane = streams;
+}
+
+struct stream_lane *call_streams(void)
+{
+	return streams_lane;
 }
 
 /* --- how a step ends -------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@
 #include "proto/runtime/api.h"
 #include "server/lane/fetch.h"
 #include "server/lane/sql.h"
+#include "server/lane/stream.h"
 #include "server/lane/work.h"
 
 struct call;
@@ -42,10 +43,12 @@ struct caller {
 
 struct call {
 	struct arena *arena;
+	struct arena *turn; /* of a stream: see below; of any other call the same as arena */
 	const struct api_method *method;
-	const ProtobufCMessage *request;
+	const ProtobufCMessage *request; /* NULL in the first step of a client stream */
 	struct caller caller;
-	int64_t deadline;      /* on clock_now(); never CLOCK_NEVER */
+	int64_t deadline;      /* on clock_now(); CLOCK_NEVER only of a stream without one */
+	int64_t lane_limit;    /* nanoseconds that a lane may take, if the deadline is later */
 	atomic_bool cancelled; /* set by the rpc thread when the client has gone or the deadline
 				  passed */
 	struct status status;  /* why it failed; message and field live in the arena */
@@ -60,6 +63,7 @@ struct call {
 		struct append_job append;
 		struct fetch_job fetch;
 		struct work_job work;
+		struct wait_job wait;
 	} lane;
 };
 
@@ -98,6 +102,33 @@ enum next fetch(struct call *c, const struct fetch_request *request,
 /* CPU or a blocking library call, on the work pool; run() must not touch the runtime. */
 enum next work(struct call *c, void (*run)(struct call *c), call_step *then);
 
+/* --- streams -------------------------------------------------------------------------------
+ *
+ * A server stream is answered by stream_send(), message by message, and ended by stream_end() or
+ * by failing; a client stream is read by stream_receive(), and a call that only its requests
+ * stream is ended by reply(). One message is under way at a time: a client that does not read
+ * holds up its own stream and nobody else's.
+ *
+ * A stream may go on for days, so what is made for one message belongs in c->turn: it is emptied
+ * when stream_send(), stream_receive() or stream_wait() takes the call, and holds the message that
+ * stream_receive() brings. Other lanes leave it as it is. The call's arena lives until the end.
+ * A stream has no deadline unless its client gave one.
+ */
+
+/* Sends a message; then() runs when there is room for the next one. more: the next one follows at
+ * once, so the transport may hold this one back to send them together. */
+enum next stream_send(struct call *c, const ProtobufCMessage *message, bool more, call_step *then);
+#define STREAM_SEND(c, message, more, then) stream_send((c), &(message)->base, (more), (then))
+/* The next message of the client as c->request; NULL after its last. */
+enum next stream_receive(struct call *c, call_step *then);
+/* Waits in the stream lane until the bell has rung more often than seen, or until. Tells the client
+ * that its stream has begun, if nothing has been sent yet. Not then(), but the end of the call, if
+ * the client leaves, its deadline passes or the server shuts down. */
+enum next stream_wait(
+	struct call *c, struct bell *bell, uint64_t seen, int64_t until, call_step *then);
+/* All is sent: OK. */
+enum next stream_end(struct call *c);
+
 /* Parks the call in a place of the caller's own (a waiting list) which later, on one thread,
  * resumes or fails it exactly once. */
 enum next call_parked(struct call *c);
@@ -107,6 +138,8 @@ void call_resume(struct call *c, call_step *then);
 bool call_over(const struct call *c);
 
 /* Bound to the lanes once, before the first call. */
-void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch);
+void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch, struct stream_lane *streams);
+/* The lane that streams wait in, for bell_ring(). */
+struct stream_lane *call_streams(void);
 
 #endif

@@ -144,7 +144,7 @@ static bool start_lanes(struct server *s)
 	s->lanes = lanes_start(&lanes);
 	if (!s->fetch || !s->lanes)
 		return false;
-	call_use_lanes(s->lanes, s->fetch);
+	call_use_lanes(s->lanes, s->fetch, NULL);
 	return true;
 }
 

@@ -147,6 +147,24 @@ static void a_buffer_grows_and_keeps_its_bytes(void **state)
 	arena_free(&a);
 }
 
+static void a_cleared_arena_is_as_new(void **state)
+{
+	struct arena *a = arena_new(100);
+
+	for (int round = 0; round < 3; round++) {
+		memset(arena_alloc(a, 100000), 1, 100000);
+		memset(arena_alloc(a, 16), 2, 16);
+		assert_true(arena_overdrawn(a));
+		assert_null(arena_try(a, 1));
+		arena_clear(a);
+		assert_false(arena_overdrawn(a));
+		assert_int_equal(arena_used(a), 0);
+		assert_non_null(arena_try(a, 100));
+		assert_null(arena_try(a, 1));
+	}
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +177,7 @@ int main(void)
 		cmocka_unit_test(an_array_that_overflows_aborts),
 		cmocka_unit_test(copies_end_in_nul),
 		cmocka_unit_test(printf_makes_strings_of_any_length),
+		cmocka_unit_test(a_cleared_arena_is_as_new),
 		cmocka_unit_test(a_buffer_grows_and_keeps_its_bytes),
 	};
 

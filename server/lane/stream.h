@@ -1,0 +1,60 @@
+/*
+ * The stream lane: what waits for something to happen later, and holds no thread while it does.
+ *
+ * A bell counts how often it has rung. A job waits until the count is no longer the one that it has
+ * seen, until a point in time, until its caller has gone, or until the lane is drained; whichever
+ * comes first ends it, once, by its done() on the lane's thread. A ring that came before the wait
+ * is not missed: the counts differ then. Many rings may be seen as one.
+ */
+#ifndef JUNCTION_SERVER_LANE_STREAM_H
+#define JUNCTION_SERVER_LANE_STREAM_H
+
+#include <stdatomic.h>
+
+#include "base/loop.h"
+#include "base/status.h"
+
+struct stream_lane;
+struct wait_job;
+
+/* All zero is a bell that never rang. Lives as long as the lane that is used with it. */
+struct bell {
+	atomic_uint_fast64_t count;
+	/* The lane's. */
+	struct wait_job *waiting;
+	atomic_bool told;
+	struct loop_task task;
+	struct stream_lane *lane;
+};
+
+struct wait_job {
+	struct loop_task task;
+	struct bell *bell;            /* or NULL: only for time */
+	uint64_t seen;                /* the bell's count as the waiter knows it */
+	int64_t until;                /* on clock_now(); CLOCK_NEVER */
+	int64_t deadline;             /* on clock_now(); CLOCK_NEVER */
+	const atomic_bool *cancelled; /* or NULL; noticed within 50 ms */
+	/* error NULL: it has rung, or the time has come. Else DEADLINE_EXCEEDED, CANCELLED, or
+	 * UNAVAILABLE (the lane is drained: the server is shutting down). */
+	void (*done)(struct wait_job *job, const struct status *error);
+	/* The lane's. */
+	struct wait_job *next, **link;
+};
+
+struct stream_lane *stream_lane_start(void);
+/* Jobs that wait, and all that come later, end with UNAVAILABLE: streams of a server that shuts
+ * down go elsewhere at once. Any thread. */
+void stream_lane_drain(struct stream_lane *lane);
+/* After the last job. */
+void stream_lane_stop(struct stream_lane **lane);
+
+/* Any thread. */
+void stream_lane_wait(struct stream_lane *lane, struct wait_job *job);
+/* How many jobs wait now. Any thread. */
+int stream_lane_depth(const struct stream_lane *lane);
+
+/* Any thread, also before the lane runs. Never blocks. */
+void bell_ring(struct stream_lane *lane, struct bell *bell);
+uint64_t bell_count(const struct bell *bell);
+
+#endif
