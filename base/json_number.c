@@ -15,19 +15,24 @@ static size_t skip_digits(struct text t, size_t at)
 	return at;
 }
 
-static bool is_any(struct text t, size_t at, const char *set)
+static bool is(struct text t, size_t at, char c)
 {
-	return at < t.size && t.data[at] && strchr(set, t.data[at]);
+	return at < t.size && t.data[at] == c;
+}
+
+static bool is_any(struct text t, size_t at, const char two[2])
+{
+	return is(t, at, two[0]) || is(t, at, two[1]);
 }
 
 size_t json_number_size(struct text t)
 {
-	size_t start = is_any(t, 0, "-"), at;
+	size_t start = is(t, 0, '-'), at;
 
-	at = is_any(t, start, "0") ? start + 1 : skip_digits(t, start);
+	at = is(t, start, '0') ? start + 1 : skip_digits(t, start);
 	if (at == start)
 		return 0;
-	if (is_any(t, at, ".")) {
+	if (is(t, at, '.')) {
 		start = at + 1;
 		at = skip_digits(t, start);
 		if (at == start)
@@ -45,7 +50,7 @@ size_t json_number_size(struct text t)
 /* What stands behind the "e"; kept within EXPONENT_MOST. */
 static int64_t read_exponent(struct text t)
 {
-	bool negative = is_any(t, 0, "-");
+	bool negative = is(t, 0, '-');
 	int64_t exponent = 0;
 
 	for (size_t i = is_any(t, 0, "+-"); i < t.size && exponent < EXPONENT_MOST / 10; i++)
@@ -74,7 +79,7 @@ static bool accumulate(struct text digits, int64_t zeros, uint64_t *magnitude)
 
 static bool to_magnitude(struct text t, bool *negative, uint64_t *magnitude)
 {
-	*negative = is_any(t, 0, "-");
+	*negative = is(t, 0, '-');
 	size_t start = *negative, end = start;
 	while (end < t.size && !is_any(t, end, "eE"))
 		end++;
@@ -91,12 +96,36 @@ static bool to_magnitude(struct text t, bool *negative, uint64_t *magnitude)
 	       accumulate((struct text){t.data + start, last - start}, power, magnitude);
 }
 
-static bool is_number(const struct json *value, struct text *number)
+static bool may_be_number(const struct json *value, struct text *number)
 {
 	if (!value || (value->type != JSON_NUMBER && value->type != JSON_STRING))
 		return false;
 	*number = value->type == JSON_STRING ? value->string : value->raw;
-	return number->size && json_number_size(*number) == number->size;
+	return number->size > 0;
+}
+
+static bool is_number(struct text t)
+{
+	return json_number_size(t) == t.size;
+}
+
+/* Up to 18 digits and nothing else, which most numbers are. */
+static bool to_short(struct text t, int64_t *number)
+{
+	bool negative = is(t, 0, '-');
+	int64_t magnitude = 0;
+
+	if (t.size <= negative || t.size > 18 || (t.data[negative] == '0' && t.size > 1))
+		return false;
+	for (size_t i = negative; i < t.size; i++) {
+		unsigned digit = (unsigned)(t.data[i] - '0');
+
+		if (digit > 9)
+			return false;
+		magnitude = magnitude * 10 + digit;
+	}
+	*number = negative ? -magnitude : magnitude;
+	return true;
 }
 
 bool json_int64(const struct json *value, int64_t *number)
@@ -105,7 +134,11 @@ bool json_int64(const struct json *value, int64_t *number)
 	bool negative;
 	uint64_t magnitude;
 
-	if (!is_number(value, &t) || !to_magnitude(t, &negative, &magnitude) ||
+	if (!may_be_number(value, &t))
+		return false;
+	if (to_short(t, number))
+		return true;
+	if (!is_number(t) || !to_magnitude(t, &negative, &magnitude) ||
 		magnitude > (uint64_t)INT64_MAX + negative)
 		return false;
 	*number = (int64_t)(negative ? -magnitude : magnitude);
@@ -117,9 +150,15 @@ bool json_uint64(const struct json *value, uint64_t *number)
 	struct text t;
 	bool negative;
 	uint64_t magnitude;
+	int64_t small;
 
-	if (!is_number(value, &t) || !to_magnitude(t, &negative, &magnitude) ||
-		(negative && magnitude))
+	if (!may_be_number(value, &t))
+		return false;
+	if (to_short(t, &small)) {
+		*number = (uint64_t)small;
+		return small >= 0;
+	}
+	if (!is_number(t) || !to_magnitude(t, &negative, &magnitude) || (negative && magnitude))
 		return false;
 	*number = magnitude;
 	return true;

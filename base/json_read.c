@@ -74,6 +74,8 @@ static bool take(struct reader *r, char c)
 
 static void skip_blanks(struct reader *r)
 {
+	if (r->at < r->text.size && (unsigned char)r->text.data[r->at] > ' ')
+		return;
 	while (next_is(r, ' ') || next_is(r, '\n') || next_is(r, '\t') || next_is(r, '\r'))
 		r->at++;
 }
@@ -246,12 +248,22 @@ static bool compare_pairwise(struct reader *r, const struct json *object)
 	return true;
 }
 
+static bool names_rise(const struct json *object)
+{
+	for (const struct json *m = object->first; m->next; m = m->next)
+		if (text_compare(m->name, m->next->name) >= 0)
+			return false;
+	return true;
+}
+
 static bool compare_sorted(struct reader *r, const struct json *object)
 {
-	const struct json **members = allocate(r, object->count * sizeof(*members));
-	const struct json *duplicate = NULL;
+	const struct json **members, *duplicate = NULL;
 	size_t count = 0;
 
+	if (names_rise(object))
+		return true;
+	members = allocate(r, object->count * sizeof(*members));
 	if (!members)
 		return false;
 	for (const struct json *m = object->first; m; m = m->next)

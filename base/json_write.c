@@ -2,14 +2,31 @@
  * beside the text: a complete value never ends in an opening bracket or a colon. */
 #include "base/json.h"
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight bytes of ASCII, none of them a control character, a quote or a backslash. What a byte below
+ * another borrows from makes a mistake only where that one is no such byte already. */
+static bool is_plain(const char *eight)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, eight, sizeof(bytes));
+	uint64_t quote = (bytes ^ EACH('"')) - EACH(1), backslash = (bytes ^ EACH('\\')) - EACH(1);
+	return !((bytes | (bytes - EACH(' ')) | quote | backslash) & EACH(0x80));
+}
+
 /* Bytes from offset at that need no escape and are well-formed. */
 static size_t plain_size(struct text t, size_t at)
 {
 	size_t end = at, length;
 
-	while ((length = text_utf8_length(t, end))) {
+	while (end < t.size) {
 		unsigned char c = (unsigned char)t.data[end];
-		if (c < ' ' || c == '"' || c == '\\')
+
+		length = c < 0x80 ? 1 : text_utf8_length(t, end);
+		if (t.size - end >= 8 && is_plain(t.data + end))
+			length = 8;
+		else if (!length || c < ' ' || c == '"' || c == '\\')
 			break;
 		end += length;
 	}
@@ -31,17 +48,20 @@ static void write_escape(struct buffer *b, char c)
 
 void json_write_string(struct buffer *b, struct text string)
 {
-	buffer_add_char(b, '"');
-	for (size_t i = 0; i < string.size; i++) {
-		size_t plain = plain_size(string, i);
-		if (plain) {
-			buffer_add(b, string.data + i, plain);
-			i += plain - 1;
-		} else if (text_utf8_length(string, i)) {
+	size_t plain = plain_size(string, 0);
+	char *to = buffer_reserve(b, plain + 2);
+
+	*to = '"';
+	if (plain)
+		memcpy(to + 1, string.data, plain);
+	b->size += plain + 1;
+	for (size_t i = plain; i < string.size; i += plain) {
+		if (text_utf8_length(string, i))
 			write_escape(b, string.data[i]);
-		} else {
+		else
 			buffer_add_text(b, TEXT("\xef\xbf\xbd"));
-		}
+		plain = plain_size(string, ++i);
+		buffer_add(b, string.data + i, plain);
 	}
 	buffer_add_char(b, '"');
 }

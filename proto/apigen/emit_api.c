@@ -28,12 +28,7 @@ struct text emit_api_header(struct arena *a, const struct schema *s)
 					       "enum api_method_index {\n"));
 	for (size_t i = 0; i < s->method_count; i++)
 		buffer_printf(&out, "\tAPI_%s = %zu,\n", name_upper(a, s->methods[i].symbol), i);
-	buffer_printf(&out,
-		"};\n\n/* All messages, by name. */\n"
-		"#define API_MESSAGE_COUNT %zu\n"
-		"extern const struct api_message api_messages[API_MESSAGE_COUNT];\n\n"
-		"#endif\n",
-		s->message_count);
+	buffer_add_text(&out, TEXT("};\n\n#endif\n"));
 	return buffer_text(&out);
 }
 
@@ -58,6 +53,8 @@ static void emit_flags(struct buffer *out, const struct field *f)
 		buffer_add_text(out, TEXT(" | API_ONE_OR_MANY"));
 	if (f->proto->proto3_optional)
 		buffer_add_text(out, TEXT(" | API_OPTIONAL"));
+	if (f->proto->type_name && strcmp(f->proto->type_name, ".google.protobuf.NullValue") == 0)
+		buffer_add_text(out, TEXT(" | API_NULL"));
 }
 
 static void emit_field(struct buffer *out, const struct schema *s, const struct field *f)
@@ -77,6 +74,39 @@ static void emit_field(struct buffer *out, const struct schema *s, const struct 
 		buffer_add_text(out, TEXT(", NULL},\n"));
 }
 
+/* Those of google.protobuf that are no object of their fields in JSON. */
+static const char *kind_of(const char *name)
+{
+	static const struct {
+		const char *name, *kind;
+	} kinds[] = {
+		{"Any", "API_ANY"},
+		{"Timestamp", "API_TIMESTAMP"},
+		{"Duration", "API_DURATION"},
+		{"FieldMask", "API_FIELD_MASK"},
+		{"Struct", "API_STRUCT"},
+		{"Value", "API_VALUE"},
+		{"ListValue", "API_LIST_VALUE"},
+		{"BoolValue", "API_WRAPPER"},
+		{"Int32Value", "API_WRAPPER"},
+		{"Int64Value", "API_WRAPPER"},
+		{"UInt32Value", "API_WRAPPER"},
+		{"UInt64Value", "API_WRAPPER"},
+		{"FloatValue", "API_WRAPPER"},
+		{"DoubleValue", "API_WRAPPER"},
+		{"StringValue", "API_WRAPPER"},
+		{"BytesValue", "API_WRAPPER"},
+	};
+	size_t package = strlen("google.protobuf.");
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(name, "google.protobuf.", package) == 0 &&
+			strcmp(name + package, kinds[i].name) == 0)
+			return kinds[i].kind;
+	}
+	return "API_OBJECT";
+}
+
 static void emit_messages(struct buffer *out, const struct schema *s)
 {
 	for (size_t i = 0; i < s->message_count; i++) {
@@ -89,15 +119,15 @@ static void emit_messages(struct buffer *out, const struct schema *s)
 			emit_field(out, s, &m->fields[j]);
 		buffer_add_text(out, TEXT("};\n\n"));
 	}
-	buffer_add_text(
-		out, TEXT("const struct api_message api_messages[API_MESSAGE_COUNT] = {\n"));
+	buffer_add_text(out, TEXT("const struct api_message api_messages[] = {\n"));
 	for (size_t i = 0; i < s->message_count; i++) {
 		const struct message *m = &s->messages[i];
 
-		buffer_printf(out, "\t{&%s__descriptor, %s%s},\n", m->symbol,
-			m->field_count ? "fields_" : "", m->field_count ? m->symbol : "NULL");
+		buffer_printf(out, "\t{&%s__descriptor, %s%s, %s},\n", m->symbol,
+			m->field_count ? "fields_" : "", m->field_count ? m->symbol : "NULL",
+			kind_of(m->name));
 	}
-	buffer_add_text(out, TEXT("};\n\n"));
+	buffer_printf(out, "};\nconst size_t api_message_count = %zu;\n\n", s->message_count);
 }
 
 static int field_index(const struct message *m, const char *name)

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.gen.h"
-
 static int compare_name(const void *name, const void *message)
 {
 	return strcmp(name, ((const struct api_message *)message)->descriptor->name);
@@ -14,5 +12,5 @@ static int compare_name(const void *name, const void *message)
 const struct api_message *api_message_named(const char *name)
 {
 	return bsearch(
-		name, api_messages, API_MESSAGE_COUNT, sizeof(api_messages[0]), compare_name);
+		name, api_messages, api_message_count, sizeof(api_messages[0]), compare_name);
 }

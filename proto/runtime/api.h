@@ -19,6 +19,20 @@ enum api_field_flag {
 	API_MAP = 2,         /* repeated map entries: message has fields key = 1, value = 2 */
 	API_ONE_OR_MANY = 4, /* repeated; JSON may give a single value */
 	API_OPTIONAL = 8,    /* has presence through a oneof of its own (proto3 optional) */
+	API_NULL = 16,       /* of enum google.protobuf.NullValue: JSON null */
+};
+
+/* What a message is in JSON. */
+enum api_kind {
+	API_OBJECT, /* an object of its fields */
+	API_ANY,    /* google.protobuf.Any, and so on */
+	API_TIMESTAMP,
+	API_DURATION,
+	API_FIELD_MASK,
+	API_STRUCT,
+	API_VALUE,
+	API_LIST_VALUE,
+	API_WRAPPER /* of its one field: google.protobuf.Int32Value and its like */
 };
 
 struct api_message;
@@ -33,6 +47,7 @@ struct api_field {
 struct api_message {
 	const ProtobufCMessageDescriptor *descriptor;
 	const struct api_field *fields;
+	enum api_kind kind;
 };
 
 /* Values as in junction/v1/options.proto. */
@@ -80,8 +95,24 @@ struct api_method {
 extern const struct api_method api_methods[];
 extern const size_t api_method_count;
 
+/* All messages, by name. */
+extern const struct api_message api_messages[];
+extern const size_t api_message_count;
+
 /* The true schema: a serialized google.protobuf.FileDescriptorSet with all imports. */
 extern const struct text api_descriptor_set;
+
+/* The OpenAPI 3.1 document of all routes, JSON. */
+extern const struct text api_openapi;
+
+/* The .proto files that the API consists of, imports included, by name as in an import. */
+struct api_file {
+	const char *name;
+	struct text source;
+};
+
+extern const struct api_file api_files[];
+extern const size_t api_file_count;
 
 /* The message of that full name ("junction.v1.GetServerRequest"), or NULL. */
 const struct api_message *api_message_named(const char *name);

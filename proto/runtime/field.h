@@ -29,6 +29,8 @@ static inline uint32_t *field_case(
 
 /* Has a value of its own; a field without presence always has. */
 bool field_is_set(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f);
+/* Has no presence, and the value that it has if nobody gave one: 0 (not -0.0), false, empty. */
+bool field_is_default(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f);
 /* Of a singular field whose value has been written. */
 void field_mark_set(ProtobufCMessage *message, const ProtobufCFieldDescriptor *f);
 
@@ -40,7 +42,7 @@ void *field_array(struct arena *a, size_t count, ProtobufCType type);
 /* The slot of a new element, zeroed, of an array made by field_array(). */
 void *field_append(struct arena *a, ProtobufCMessage *message, const ProtobufCFieldDescriptor *f);
 
-/* As message_field_named(), looking at the JSON name of field first before all others. */
+/* As message_field_named(), looking at the JSON names from field first on before all others. */
 int field_named(const struct api_message *type, struct text name, unsigned first);
 bool field_name_is(const char *field_name, struct text name); /* NULL is no name */
 

@@ -1,35 +1,21 @@
 /*
- * The JSON tree and the descriptor are walked together; recursion is bounded by JSON_DEPTH. Arrays
- * are made in their final size, since a JSON value knows its count. A message value has one
- * function, reading_message(): a type with a JSON form of its own belongs there.
+ * The JSON tree and the descriptor are walked together; recursion is bounded by JSON_DEPTH and
+ * GUARD_DEPTH. Arrays are made in their final size, since a JSON value knows its count. A type with
+ * a JSON form of its own goes to known_in.c, which comes back for the fields that it has.
  */
 #include "proto/runtime/from_json.h"
 
 #include "proto/runtime/field.h"
+#include "proto/runtime/guard.h"
 #include "proto/runtime/scalar.h"
-
-static void path_write(struct buffer *path, const struct place *at)
-{
-	if (at->up)
-		path_write(path, at->up);
-	if (!at->name.data) {
-		buffer_printf(path, "[%zu]", at->index);
-		return;
-	}
-	if (path->size > 0)
-		buffer_add_char(path, '.');
-	buffer_add_text(path, at->name);
-}
 
 bool reading_refuse(const struct reading *r, const struct place *at, const char *rule)
 {
-	struct buffer path = {.arena = r->arena};
+	const char *path = place_path(r->arena, at);
 
-	if (!at)
+	if (!path)
 		return status_set(r->status, r->arena, STATUS_INVALID_ARGUMENT, "%s", rule);
-	path_write(&path, at);
-	return status_field(
-		r->status, r->arena, arena_string(r->arena, buffer_text(&path)), "%s", rule);
+	return status_field(r->status, r->arena, path, "%s", rule);
 }
 
 bool reading_check_oneof(const struct reading *r, const struct place *at,
@@ -49,20 +35,39 @@ bool reading_check_oneof(const struct reading *r, const struct place *at,
 	return true;
 }
 
-static bool reading_members(const struct reading *r, const struct place *at,
-	const struct api_message *type, const struct json *object, ProtobufCMessage *message);
-
-static bool reading_message(const struct reading *r, const struct place *at,
-	const struct api_message *type, const struct json *value, ProtobufCMessage **slot)
+bool reading_message(struct reading *r, const struct place *at, const struct api_message *type,
+	const struct json *value, ProtobufCMessage *message)
 {
-	if (value->type != JSON_OBJECT)
-		return reading_refuse(r, at, "must be an object");
-	if (!*slot)
-		*slot = message_new(r->arena, type);
-	return reading_members(r, at, type, value, *slot);
+	bool done;
+
+	if (r->depth == GUARD_DEPTH)
+		return reading_refuse(r, at, "nested too deeply");
+	r->depth++;
+	if (type->kind != API_OBJECT)
+		done = known_from_json(r, at, type, value, message);
+	else if (value->type != JSON_OBJECT)
+		done = reading_refuse(r, at, at ? "must be an object" : "must be a JSON object");
+	else
+		done = reading_members(r, at, type, value, NULL, message);
+	r->depth--;
+	return done;
 }
 
-bool reading_value(const struct reading *r, const struct place *at, const struct api_message *type,
+static bool reading_submessage(struct reading *r, const struct place *at,
+	const struct api_message *type, const struct json *value, ProtobufCMessage **slot)
+{
+	if (!*slot)
+		*slot = message_new(r->arena, type);
+	return reading_message(r, at, type, value, *slot);
+}
+
+/* null is a value of the field, not its absence. */
+static bool takes_null(const struct api_field *field)
+{
+	return (field->flags & API_NULL) || (field->message && field->message->kind == API_VALUE);
+}
+
+bool reading_value(struct reading *r, const struct place *at, const struct api_message *type,
 	unsigned field, const struct json *value, void *slot)
 {
 	const struct api_field *api = &type->fields[field];
@@ -72,39 +77,56 @@ bool reading_value(const struct reading *r, const struct place *at, const struct
 		*(char **)slot = arena_string(r->arena, value->raw);
 		return true;
 	}
-	if (value->type == JSON_NULL)
+	if (value->type == JSON_NULL && !takes_null(api))
 		return reading_refuse(r, at, "must not be null");
 	if (api->message)
-		return reading_message(r, at, api->message, value, slot);
+		return reading_submessage(r, at, api->message, value, slot);
+	if (value->type == JSON_NULL) {
+		*(int32_t *)slot = 0;
+		return true;
+	}
 	wrong = scalar_from_json(r->arena, &type->descriptor->fields[field], value, slot);
 	return !wrong || reading_refuse(r, at, wrong);
 }
 
-bool reading_singular(const struct reading *r, const struct place *at,
-	const struct api_message *type, unsigned field, const struct json *value,
-	ProtobufCMessage *message)
+/* A name that its enum does not have, where such are passed over. */
+static bool is_passed_over(
+	const struct reading *r, const ProtobufCFieldDescriptor *f, const struct json *value)
+{
+	int32_t number;
+
+	return r->options->ignore_enums && f->type == PROTOBUF_C_TYPE_ENUM &&
+	       value->type == JSON_STRING && scalar_from_json(r->arena, f, value, &number);
+}
+
+bool reading_singular(struct reading *r, const struct place *at, const struct api_message *type,
+	unsigned field, const struct json *value, ProtobufCMessage *message)
 {
 	const ProtobufCFieldDescriptor *f = &type->descriptor->fields[field];
+	void *slot = field_slot(message, f);
 
+	if (is_passed_over(r, f, value))
+		return true;
 	if (!reading_check_oneof(r, at, type, field, message) ||
-		!reading_value(r, at, type, field, value, field_slot(message, f)))
+		!reading_value(r, at, type, field, value, slot))
 		return false;
 	field_mark_set(message, f);
 	return true;
 }
 
 /* The count is raised at the end: a half-read array never shows. */
-static bool reading_list(const struct reading *r, const struct place *at,
-	const struct api_message *type, unsigned field, const struct json *value,
-	ProtobufCMessage *message)
+bool reading_list(struct reading *r, const struct place *at, const struct api_message *type,
+	unsigned field, const struct json *value, ProtobufCMessage *message)
 {
 	const ProtobufCFieldDescriptor *f = &type->descriptor->fields[field];
-	size_t width = field_width(f->type), count = value->count;
-	char *array = field_array(r->arena, count, f->type);
+	size_t width = field_width(f->type), count = 0;
+	char *array = field_array(r->arena, value->count, f->type);
 	struct place here = {.up = at};
 
 	for (const struct json *e = value->first; e; e = e->next, here.index++) {
-		if (!reading_value(r, &here, type, field, e, array + here.index * width))
+		if (is_passed_over(r, f, e))
+			continue;
+		if (!reading_value(r, &here, type, field, e, array + count++ * width))
 			return false;
 	}
 	*(void **)field_slot(message, f) = array;
@@ -112,7 +134,7 @@ static bool reading_list(const struct reading *r, const struct place *at,
 	return true;
 }
 
-static bool reading_single(const struct reading *r, const struct place *at,
+static bool reading_single(struct reading *r, const struct place *at,
 	const struct api_message *type, unsigned field, const struct json *value,
 	ProtobufCMessage *message)
 {
@@ -150,24 +172,30 @@ static bool reading_key(const struct reading *r, const struct place *at,
 	return !wrong || reading_refuse(r, at, arena_printf(r->arena, "key %s", wrong));
 }
 
-static ProtobufCMessage *reading_entry(const struct reading *r, const struct place *at,
+static ProtobufCMessage *reading_entry(struct reading *r, const struct place *at,
 	const struct api_message *type, const struct json *member)
 {
 	const ProtobufCFieldDescriptor *key = &type->descriptor->fields[0];
 	ProtobufCMessage *entry = message_new(r->arena, type);
+	bool done;
 
-	if (!reading_key(r, at, key, member->name, field_slot(entry, key)) ||
-		!reading_singular(r, at, type, 1, member, entry))
+	if (r->depth == GUARD_DEPTH) {
+		reading_refuse(r, at, "nested too deeply");
 		return NULL;
+	}
+	r->depth++;
+	done = reading_key(r, at, key, member->name, field_slot(entry, key)) &&
+	       reading_singular(r, at, type, 1, member, entry);
+	r->depth--;
 	field_mark_set(entry, key);
-	return entry;
+	return done ? entry : NULL;
 }
 
-static bool reading_map(const struct reading *r, const struct place *at,
-	const struct api_message *type, unsigned field, const struct json *value,
-	ProtobufCMessage *message)
+bool reading_map(struct reading *r, const struct place *at, const struct api_message *type,
+	unsigned field, const struct json *value, ProtobufCMessage *message)
 {
 	const ProtobufCFieldDescriptor *f = &type->descriptor->fields[field];
+	const struct api_message *entry = type->fields[field].message;
 	ProtobufCMessage **entries;
 	size_t count = 0;
 
@@ -177,7 +205,9 @@ static bool reading_map(const struct reading *r, const struct place *at,
 	for (const struct json *member = value->first; member; member = member->next) {
 		struct place here = {.up = at, .name = member->name};
 
-		entries[count] = reading_entry(r, &here, type->fields[field].message, member);
+		if (is_passed_over(r, &entry->descriptor->fields[1], member))
+			continue;
+		entries[count] = reading_entry(r, &here, entry, member);
 		if (!entries[count++])
 			return false;
 	}
@@ -186,17 +216,17 @@ static bool reading_map(const struct reading *r, const struct place *at,
 	return true;
 }
 
-static bool reading_field(const struct reading *r, const struct place *at,
-	const struct api_message *type, unsigned field, const struct json *value,
-	ProtobufCMessage *message)
+static bool reading_field(struct reading *r, const struct place *at, const struct api_message *type,
+	unsigned field, const struct json *value, ProtobufCMessage *message)
 {
 	unsigned flags = type->fields[field].flags;
+	bool many = type->descriptor->fields[field].label == PROTOBUF_C_LABEL_REPEATED;
 
-	if (value->type == JSON_NULL)
+	if (value->type == JSON_NULL && (many || !takes_null(&type->fields[field])))
 		return true;
 	if (flags & API_MAP)
 		return reading_map(r, at, type, field, value, message);
-	if (type->descriptor->fields[field].label != PROTOBUF_C_LABEL_REPEATED)
+	if (!many)
 		return reading_singular(r, at, type, field, value, message);
 	if (value->type == JSON_ARRAY)
 		return reading_list(r, at, type, field, value, message);
@@ -212,33 +242,36 @@ static bool same_value(const struct json *a, const struct json *b)
 	return text_equal(a->raw, b->raw);
 }
 
-/* A field may be given by several of its names, if they say the same. */
+/* A field may be given by several of its names, if they say the same; null says nothing, unless it
+ * is a value of the field. */
 static bool check_other_names(const struct reading *r, const struct place *at,
 	const struct api_message *type, unsigned field, const struct json *object,
 	const struct json *member)
 {
-	const char *names[] = {type->fields[field].json_name, type->fields[field].second_name,
-		type->descriptor->fields[field].name};
+	const struct api_field *api = &type->fields[field];
+	const char *names[] = {
+		api->json_name, api->second_name, type->descriptor->fields[field].name};
 
+	if (member->type == JSON_NULL && !takes_null(api))
+		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct json *other = names[i] ? json_member(object, text_of(names[i])) : NULL;
 
-		if (other && other->type != JSON_NULL && !same_value(other, member))
+		if (other && (other->type != JSON_NULL || takes_null(api)) &&
+			!same_value(other, member))
 			return reading_refuse(
 				r, at, arena_printf(r->arena, "differs from %s", names[i]));
 	}
 	return true;
 }
 
-static bool reading_member(const struct reading *r, const struct place *at,
+static bool reading_member(struct reading *r, const struct place *at,
 	const struct api_message *type, unsigned field, const struct json *object,
 	const struct json *member, ProtobufCMessage *message)
 {
 	const char *name = type->fields[field].json_name;
 	struct place here = {.up = at, .name = member->name};
 
-	if (member->type == JSON_NULL)
-		return true;
 	if (!field_name_is(name, member->name)) {
 		if (!check_other_names(r, &here, type, field, object, member))
 			return false;
@@ -247,15 +280,15 @@ static bool reading_member(const struct reading *r, const struct place *at,
 	return reading_field(r, &here, type, field, member, message);
 }
 
-static bool reading_members(const struct reading *r, const struct place *at,
-	const struct api_message *type, const struct json *object, ProtobufCMessage *message)
+bool reading_members(struct reading *r, const struct place *at, const struct api_message *type,
+	const struct json *object, const struct json *but, ProtobufCMessage *message)
 {
 	unsigned next = 0;
 
 	for (const struct json *member = object->first; member; member = member->next) {
 		int field = field_named(type, member->name, next);
 
-		if (field < 0 && r->options->refuse_unknown) {
+		if (field < 0 && r->options->refuse_unknown && member != but) {
 			struct place here = {.up = at, .name = member->name};
 
 			return reading_refuse(r, &here, "unknown field");
@@ -277,21 +310,19 @@ static bool reading_end(const struct reading *r)
 		       "message takes more memory than one call may");
 }
 
-bool message_from_json(struct arena *a, const struct api_message *type, const struct json *object,
+bool message_from_json(struct arena *a, const struct api_message *type, const struct json *value,
 	const struct transcode_options *options, ProtobufCMessage *message, struct status *status)
 {
 	struct reading r = {.arena = a, .options = options, .status = status};
 
-	if (object->type != JSON_OBJECT)
-		return reading_refuse(&r, NULL, "must be a JSON object");
-	return reading_members(&r, NULL, type, object, message) && reading_end(&r);
+	return reading_message(&r, NULL, type, value, message) && reading_end(&r);
 }
 
 bool message_field_from_json(struct arena *a, const struct api_message *type, unsigned field,
 	const struct json *value, const struct transcode_options *options,
 	ProtobufCMessage *message, struct status *status)
 {
-	struct reading r = {.arena = a, .options = options, .status = status};
+	struct reading r = {.arena = a, .options = options, .status = status, .depth = 1};
 	struct place at = {.name = text_of(type->fields[field].json_name)};
 
 	return reading_field(&r, &at, type, field, value, message) && reading_end(&r);

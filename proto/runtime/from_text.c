@@ -69,11 +69,13 @@ static bool raw_value(const struct reading *r, struct text text, struct json *va
 	return true;
 }
 
-static bool field_from_text(const struct reading *r, const struct place *at,
+static bool field_from_text(struct reading *r, const struct place *at,
 	const struct api_message *type, unsigned field, struct text text, ProtobufCMessage *message)
 {
 	const ProtobufCFieldDescriptor *f = &type->descriptor->fields[field];
-	struct json value = scalar_from_text(f, text);
+	const struct api_message *of = type->fields[field].message;
+	bool wrapped = of && of->kind == API_WRAPPER;
+	struct json value = scalar_from_text(wrapped ? &of->descriptor->fields[0] : f, text);
 	void *slot;
 
 	if (text_utf8_error(text) != text.size)
@@ -82,7 +84,7 @@ static bool field_from_text(const struct reading *r, const struct place *at,
 		return false;
 	if (f->label != PROTOBUF_C_LABEL_REPEATED)
 		return reading_singular(r, at, type, field, &value, message);
-	if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+	if (of && (of->kind == API_OBJECT || (type->fields[field].flags & API_MAP)))
 		return reading_refuse(r, at, "must be given in the body");
 	slot = field_append(r->arena, message, f);
 	if (reading_value(r, at, type, field, &value, slot))
@@ -94,7 +96,8 @@ static bool field_from_text(const struct reading *r, const struct place *at,
 bool message_field_from_text(struct arena *a, const struct api_message *type, struct text name,
 	struct text value, ProtobufCMessage *message, struct status *status)
 {
-	struct reading r = {.arena = a, .status = status};
+	static const struct transcode_options options = {.refuse_unknown = true};
+	struct reading r = {.arena = a, .options = &options, .status = status, .depth = 1};
 	struct place at = {.name = name};
 	struct route route;
 

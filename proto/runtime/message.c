@@ -1,5 +1,5 @@
-/* Names are looked up by comparing one after another: messages have few fields, and their members
- * mostly come in the order of the fields, so that the first comparison is the last. */
+/* Names are looked up by comparing one after another, from the field behind the last: members
+ * mostly come in the order of the fields, some left out, so that few comparisons are made. */
 #include "proto/runtime/field.h"
 
 ProtobufCMessage *message_new(struct arena *a, const struct api_message *type)
@@ -13,19 +13,18 @@ ProtobufCMessage *message_new(struct arena *a, const struct api_message *type)
 bool field_name_is(const char *field_name, struct text name)
 {
 	/* A member's name may hold NUL, hence the second test. */
-	return field_name && name.size > 0 && strncmp(field_name, name.data, name.size) == 0 &&
-	       strlen(field_name) == name.size;
+	return field_name && name.size > 0 && *field_name == *name.data &&
+	       strncmp(field_name, name.data, name.size) == 0 && strlen(field_name) == name.size;
 }
 
 int field_named(const struct api_message *type, struct text name, unsigned first)
 {
 	unsigned count = type->descriptor->n_fields;
 
-	if (first < count && field_name_is(type->fields[first].json_name, name))
-		return (int)first;
-	for (unsigned i = 0; i < count; i++) {
-		if (field_name_is(type->fields[i].json_name, name))
-			return (int)i;
+	for (unsigned i = 0, at = first; i < count; i++, at++) {
+		at = at < count ? at : 0;
+		if (field_name_is(type->fields[at].json_name, name))
+			return (int)at;
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (field_name_is(type->fields[i].second_name, name) ||
@@ -56,9 +55,32 @@ bool field_is_set(const ProtobufCMessage *message, const ProtobufCFieldDescripto
 		return *(void **)field_slot(message, f) != NULL;
 	if (f->label != PROTOBUF_C_LABEL_OPTIONAL)
 		return true;
-	if (f->type == PROTOBUF_C_TYPE_STRING)
-		return *(const void **)field_slot(message, f) != f->default_value;
+	if (f->type == PROTOBUF_C_TYPE_STRING) {
+		const void *string = *(const void **)field_slot(message, f);
+
+		return string && string != f->default_value;
+	}
 	return *has_flag(message, f);
+}
+
+bool field_is_default(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)
+{
+	static const char zeros[8] = "";
+	const void *slot = field_slot(message, f);
+	const char *string;
+
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return *field_count(message, f) == 0;
+	if (f->label != PROTOBUF_C_LABEL_NONE || (f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
+		f->type == PROTOBUF_C_TYPE_MESSAGE)
+		return false;
+	if (f->type == PROTOBUF_C_TYPE_STRING) {
+		string = *(const char *const *)slot;
+		return !string || !*string;
+	}
+	if (f->type == PROTOBUF_C_TYPE_BYTES)
+		return ((const ProtobufCBinaryData *)slot)->len == 0;
+	return memcmp(slot, zeros, field_width(f->type)) == 0;
 }
 
 void field_mark_set(ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)

@@ -1,7 +1,6 @@
 /* Integers go through json_int64(), which takes numbers and numeric strings without rounding.
  * Other numbers go through strtod(), which takes more than JSON does: a string must first read as
  * a JSON number. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -100,7 +99,31 @@ static bool number_digits(const struct json *value, struct text *digits)
 	       is_digit(t.data[t.size - 1]) && json_valid(t);
 }
 
-static const char *number_in(struct arena *a, const struct json *value, double most, double *number)
+/* Up to 15 digits with or without a point: they and the power of ten that divides them are exact
+ * doubles, so that the only rounding is the right one. False if the number is none such. */
+static bool exact_number(struct text t, double *number)
+{
+	static const double powers[] = {
+		1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+	bool negative = t.data[0] == '-', fraction = false;
+	size_t digits = 0, places = 0;
+	uint64_t all = 0;
+
+	for (size_t i = negative; i < t.size; i++) {
+		if (t.data[i] == '.') {
+			fraction = true;
+			continue;
+		}
+		if (!is_digit(t.data[i]) || ++digits > 15)
+			return false;
+		all = all * 10 + (uint64_t)(t.data[i] - '0');
+		places += fraction;
+	}
+	*number = (double)all / powers[places] * (negative ? -1 : 1);
+	return true;
+}
+
+static const char *number_in(struct arena *a, const struct json *value, double *number)
 {
 	struct text digits;
 
@@ -108,18 +131,21 @@ static const char *number_in(struct arena *a, const struct json *value, double m
 		return NULL;
 	if (!number_digits(value, &digits))
 		return "not a number";
-	*number = strtod(arena_string(a, digits), NULL);
-	return fabs(*number) <= most ? NULL : "number out of range";
+	if (!exact_number(digits, number))
+		*number = strtod(arena_string(a, digits), NULL);
+	return isfinite(*number) ? NULL : "number out of range";
 }
 
+/* What rounds to the largest float is in range. */
 static const char *float_in(struct arena *a, const struct json *value, float *slot)
 {
 	double number;
-	const char *wrong = number_in(a, value, (double)FLT_MAX, &number);
+	const char *wrong = number_in(a, value, &number);
 
-	if (!wrong)
-		*slot = (float)number;
-	return wrong;
+	if (wrong)
+		return wrong;
+	*slot = (float)number;
+	return !isfinite(number) || isfinite(*slot) ? NULL : "number out of range";
 }
 
 static bool enum_named(const ProtobufCEnumDescriptor *type, struct text name, int32_t *slot)
@@ -172,7 +198,7 @@ const char *scalar_from_json(
 	case PROTOBUF_C_TYPE_FLOAT:
 		return float_in(a, value, slot);
 	case PROTOBUF_C_TYPE_DOUBLE:
-		return number_in(a, value, DBL_MAX, slot);
+		return number_in(a, value, slot);
 	default:
 		return "must be an object";
 	}

@@ -35,6 +35,48 @@ static void special_out(struct buffer *out, double number)
 		buffer_add_text(out, number > 0 ? TEXT("\"Infinity\"") : TEXT("\"-Infinity\""));
 }
 
+/* 10 to the power of the index. */
+static const double POWERS[] = {
+	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
+/* digits / 10^places, with zeros in front of the point as needed. */
+static void decimal_out(struct buffer *out, bool negative, uint64_t digits, int places)
+{
+	char text[32];
+	size_t at = sizeof(text);
+
+	for (int written = 0; digits > 0 || written <= places; digits /= 10) {
+		if (written > 0 && written == places)
+			text[--at] = '.';
+		text[--at] = (char)('0' + digits % 10);
+		written++;
+	}
+	if (negative)
+		text[--at] = '-';
+	buffer_add(out, text + at, sizeof(text) - at);
+}
+
+/* A number of few digits: both it times a power of ten, rounded to an integer, and that power are
+ * exact doubles, so that the quotient is what anybody reads who rounds right. */
+static bool short_double_out(struct buffer *out, double number)
+{
+	double size = fabs(number);
+
+	if (size == 0 && signbit(number)) { /* many a reader makes an integer of -0 */
+		buffer_add_text(out, TEXT("-0.0"));
+		return true;
+	}
+	for (int places = 0; places <= 15 && size * POWERS[places] < 1e15; places++) {
+		uint64_t digits = (uint64_t)(size * POWERS[places] + 0.5);
+
+		if ((double)digits / POWERS[places] == size) {
+			decimal_out(out, signbit(number), digits, places);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void double_out(struct buffer *out, double number)
 {
 	char digits[32];
@@ -44,12 +86,33 @@ static void double_out(struct buffer *out, double number)
 		special_out(out, number);
 		return;
 	}
+	if (short_double_out(out, number))
+		return;
 	for (int precision = 15; precision <= 17; precision++) {
 		size = snprintf(digits, sizeof(digits), "%.*g", precision, number);
-		if (strtod(digits, NULL) == number)
+		if (precision == 17 || strtod(digits, NULL) == number)
 			break;
 	}
 	buffer_add(out, digits, (size_t)size);
+}
+
+/* As of a double. With at most 7 places no quotient lies so near the middle between two floats that
+ * rounding it twice, to a double and then to a float, could go wrong. */
+static bool short_float_out(struct buffer *out, float number)
+{
+	double size = fabs((double)number);
+
+	if (size == 0)
+		return short_double_out(out, (double)number);
+	for (int places = 0; places <= 7 && size * POWERS[places] < 1e9; places++) {
+		uint64_t digits = (uint64_t)(size * POWERS[places] + 0.5);
+
+		if ((double)(float)((double)digits / POWERS[places]) == size) {
+			decimal_out(out, signbit(number), digits, places);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void float_out(struct buffer *out, float number)
@@ -61,9 +124,11 @@ static void float_out(struct buffer *out, float number)
 		special_out(out, (double)number);
 		return;
 	}
+	if (short_float_out(out, number))
+		return;
 	for (int precision = 6; precision <= 9; precision++) {
 		size = snprintf(digits, sizeof(digits), "%.*g", precision, (double)number);
-		if (strtof(digits, NULL) == number)
+		if (precision == 9 || strtof(digits, NULL) == number)
 			break;
 	}
 	buffer_add(out, digits, (size_t)size);

@@ -1,13 +1,19 @@
 /*
- * JSON to message and back, by descriptor (proto3 JSON mapping with the liberties of Junction's
- * contract). Any thread; everything made lives in the arena.
+ * JSON to message and back, by descriptor: the proto3 JSON mapping, google.protobuf's own types
+ * included, with the liberties of Junction's contract. Any thread; everything made lives in the
+ * arena.
  *
- * In: JSON name, second name or proto name; null is unset; numeric strings for numbers; a raw JSON
- * field takes any value byte-exact. A field may be given by several names that say the same. Errors
- * are INVALID_ARGUMENT with the path of the field, `services[2].uri: must be a string`, or
- * RESOURCE_EXHAUSTED beyond the arena's cap.
- * Out: fields without presence are always written, empty or not; unset optional and message fields
- * are left out; a raw JSON field is written as it is ("null" if empty).
+ * In: JSON name, second name or proto name; null is unset, but for google.protobuf.Value and
+ * NullValue, of which it is a value; numeric strings for numbers; a raw JSON field takes any value
+ * byte-exact. A field may be given by several names that say the same. Errors are INVALID_ARGUMENT
+ * with the path of the field, `services[2].uri: must be a string`, or RESOURCE_EXHAUSTED beyond the
+ * arena's cap.
+ * Out: fields without presence are written, empty or not, unless options say otherwise; unset
+ * optional and message fields are left out; a raw JSON field is written as it is ("null" if empty);
+ * an Any of a type that is not ours is {"@type": ..., "value": its bytes in base64}. What has no
+ * JSON (a Timestamp beyond the year 9999, a Value without a kind, an Any whose bytes are not of its
+ * type, a raw JSON field that holds none, more than GUARD_DEPTH messages in each other) is refused:
+ * INTERNAL with the path, and nothing is appended.
  */
 #ifndef JUNCTION_PROTO_RUNTIME_TRANSCODE_H
 #define JUNCTION_PROTO_RUNTIME_TRANSCODE_H
@@ -17,15 +23,18 @@
 
 struct transcode_options {
 	bool refuse_unknown;  /* in: a member that is no field is refused by name, else ignored */
+	bool ignore_enums;    /* in: an unknown name of an enum value is ignored, else refused */
 	bool int64_as_number; /* out: 64-bit integers as numbers (documented routes), else strings
 			       */
+	bool omit_defaults;   /* out: no fields without presence that are 0, false or empty */
 };
 
 /* An empty message in the arena, defaults set. */
 ProtobufCMessage *message_new(struct arena *a, const struct api_message *type);
 
-/* Sets the fields that the object names; the others stay as they are. False with status set. */
-bool message_from_json(struct arena *a, const struct api_message *type, const struct json *object,
+/* Sets the fields that the object names; the others stay as they are. False with status set. Of a
+ * type with a JSON form of its own, value is that form. */
+bool message_from_json(struct arena *a, const struct api_message *type, const struct json *value,
 	const struct transcode_options *options, ProtobufCMessage *message, struct status *status);
 
 /* Sets one field (by index) from a JSON value; null leaves it as it is. */
@@ -40,15 +49,18 @@ bool message_field_from_json(struct arena *a, const struct api_message *type, un
 bool message_field_from_text(struct arena *a, const struct api_message *type, struct text name,
 	struct text value, ProtobufCMessage *message, struct status *status);
 
-/* Appends the message as a JSON object. */
-void message_to_json(struct buffer *out, const struct api_message *type,
-	const ProtobufCMessage *message, const struct transcode_options *options);
-/* Appends only its members, without braces: for a profile's envelope. */
-void message_members_to_json(struct buffer *out, const struct api_message *type,
-	const ProtobufCMessage *message, const struct transcode_options *options);
+/* Appends the message: a JSON object, or what its type has for one. False with status set. */
+bool message_to_json(struct buffer *out, const struct api_message *type,
+	const ProtobufCMessage *message, const struct transcode_options *options,
+	struct status *status);
+/* Appends only the members of an object, without braces: for a profile's envelope. */
+bool message_members_to_json(struct buffer *out, const struct api_message *type,
+	const ProtobufCMessage *message, const struct transcode_options *options,
+	struct status *status);
 /* Appends the value of one field, null if it is unset. */
-void message_field_to_json(struct buffer *out, const struct api_message *type, unsigned field,
-	const ProtobufCMessage *message, const struct transcode_options *options);
+bool message_field_to_json(struct buffer *out, const struct api_message *type, unsigned field,
+	const ProtobufCMessage *message, const struct transcode_options *options,
+	struct status *status);
 
 /* Index of the field of that JSON, second or proto name, or -1. */
 int message_field_named(const struct api_message *type, struct text name);

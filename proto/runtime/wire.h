@@ -1,6 +1,6 @@
 /*
  * Wire: the fields of a serialized message, one after another, without knowing its type. Strict:
- * no overlong tags, lengths or numbers, no groups (protobuf-c cannot skip them). Internal to
+ * no overlong tags, lengths or numbers, no end of a group without its start. Internal to
  * proto/runtime; any thread.
  */
 #ifndef JUNCTION_PROTO_RUNTIME_WIRE_H
@@ -10,9 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Begins a group; its fields and the end of it are the value. */
+#define WIRE_GROUP       ((ProtobufCWireType)3)
+#define WIRE_GROUP_DEPTH 64 /* groups in each other */
+
 struct wire_field {
 	uint32_t number;
 	ProtobufCWireType type;
+	uint64_t varint;      /* the value of a varint, the length of what has one */
+	const uint8_t *value; /* behind the tag */
 	const uint8_t *start; /* of the value; behind the length if there is one */
 	const uint8_t *end;
 };

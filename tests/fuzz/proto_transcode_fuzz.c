@@ -1,5 +1,6 @@
 /* JSON from outside: what is taken comes back from its own JSON as the same bytes, which the guard
- * takes. The first byte picks the type. */
+ * takes. The first byte picks the type. The same bytes are also tried as a message, which is either
+ * written as well-formed JSON or refused. */
 #include "base/check.h"
 #include "proto/runtime/guard.h"
 #include "proto/runtime/transcode.h"
@@ -13,6 +14,18 @@ static const char *const names[] = {
 	"junction.v1.CallResponse",
 	"google.protobuf.FileDescriptorProto",
 	"google.rpc.BadRequest",
+	NULL, /* Scalars */
+	"google.rpc.Status",
+	"google.protobuf.Any",
+	"google.protobuf.Struct",
+	"google.protobuf.Value",
+	"google.protobuf.ListValue",
+	"google.protobuf.Timestamp",
+	"google.protobuf.Duration",
+	"google.protobuf.FieldMask",
+	"google.protobuf.DoubleValue",
+	"google.protobuf.FloatValue",
+	"google.protobuf.Int64Value",
 };
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))
 
@@ -20,20 +33,34 @@ static const struct transcode_options options = {0};
 
 static const struct api_message *type_picked(uint8_t byte)
 {
-	unsigned index = byte % (NAME_COUNT + 1);
-	const struct api_message *type =
-		index == NAME_COUNT ? &scalars_type : api_message_named(names[index]);
+	const char *name = names[byte % NAME_COUNT];
+	const struct api_message *type = name ? api_message_named(name) : &scalars_type;
 
 	CHECK(type);
 	return type;
+}
+
+static void write_wire(const struct api_message *type, struct text wire)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct status status = {0};
+	struct buffer out = {.arena = a};
+	const ProtobufCMessage *message = guard_unpack(a, type->descriptor, wire, &status);
+
+	if (message && message_to_json(&out, type, message, &options, &status))
+		CHECK(json_valid(buffer_text(&out)));
+	else
+		CHECK(status.code != STATUS_OK && out.size == 0);
+	arena_free(&a);
 }
 
 static struct text json_of(
 	struct arena *a, const struct api_message *type, const ProtobufCMessage *message)
 {
 	struct buffer out = {.arena = a};
+	struct status status;
 
-	message_to_json(&out, type, message, &options);
+	CHECK(message_to_json(&out, type, message, &options, &status));
 	return buffer_text(&out);
 }
 
@@ -76,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(!message == (status.code != STATUS_OK));
 		if (message)
 			go_round(type, message);
+		write_wire(type, json);
 	}
 	arena_free(&a);
 	return 0;

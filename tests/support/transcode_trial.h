@@ -60,7 +60,8 @@ static inline const char *json_of(const struct api_message *type, const void *me
 {
 	struct buffer out = {.arena = arena};
 
-	message_to_json(&out, type, message, &documented);
+	if (!message_to_json(&out, type, message, &documented, &status))
+		fail_msg("%s", status.message);
 	return arena_string(arena, buffer_text(&out));
 }
 
@@ -93,8 +94,8 @@ static inline const char *field_of(
 	int field = message_field_named(&scalars_type, text_of(name));
 
 	assert_true(field >= 0);
-	message_field_to_json(
-		&out, &scalars_type, (unsigned)field, message_of(&scalars_type, json), options);
+	assert_true(message_field_to_json(&out, &scalars_type, (unsigned)field,
+		message_of(&scalars_type, json), options, &status));
 	return arena_string(arena, buffer_text(&out));
 }
 

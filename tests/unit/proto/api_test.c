@@ -34,7 +34,7 @@ static void assert_route(const struct api_method *m, size_t index, const char *v
 
 static void every_message_is_found_by_its_name(void **state)
 {
-	for (size_t i = 0; i < API_MESSAGE_COUNT; i++)
+	for (size_t i = 0; i < api_message_count; i++)
 		assert_ptr_equal(
 			api_message_named(api_messages[i].descriptor->name), &api_messages[i]);
 	assert_ptr_equal(api_message_named("junction.v1.GetServerRequest")->descriptor,
@@ -45,7 +45,7 @@ static void every_message_is_found_by_its_name(void **state)
 
 static void fields_stand_as_in_protobuf_c_descriptors(void **state)
 {
-	for (size_t i = 0; i < API_MESSAGE_COUNT; i++) {
+	for (size_t i = 0; i < api_message_count; i++) {
 		const ProtobufCMessageDescriptor *d = api_messages[i].descriptor;
 
 		for (unsigned j = 0; j < d->n_fields; j++) {
@@ -204,6 +204,15 @@ static void an_optional_field_tells_empty_from_absent(void **state)
 	registry__register_server_request__free_unpacked(out, NULL);
 }
 
+static void types_with_a_json_form_of_their_own_are_known(void **state)
+{
+	assert_int_equal(api_message_named("google.protobuf.Any")->kind, API_ANY);
+	assert_int_equal(api_message_named("google.protobuf.Timestamp")->kind, API_TIMESTAMP);
+	assert_int_equal(api_message_named("google.protobuf.BytesValue")->kind, API_WRAPPER);
+	assert_int_equal(api_message_named("google.protobuf.Empty")->kind, API_OBJECT);
+	assert_int_equal(api_message_named("google.protobuf.Value")->fields[0].flags, API_NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +222,7 @@ int main(void)
 		cmocka_unit_test(second_names_are_the_protos),
 		cmocka_unit_test(flags_say_raw_map_list_and_optional),
 		cmocka_unit_test(a_map_field_knows_its_entry),
+		cmocka_unit_test(types_with_a_json_form_of_their_own_are_known),
 		cmocka_unit_test(a_method_has_its_types_and_rules),
 		cmocka_unit_test(routes_stand_in_the_protos_order),
 		cmocka_unit_test(the_bulk_form_names_the_map_field),

@@ -24,7 +24,8 @@ static void assert_text(const char *name, const char *value, const char *json)
 
 	if (!set_text(&scalars_type, message, name, text_of(value)))
 		fail_msg("%s", status.message);
-	message_field_to_json(&out, &scalars_type, (unsigned)field, message, &documented);
+	assert_true(message_field_to_json(
+		&out, &scalars_type, (unsigned)field, message, &documented, &status));
 	assert_string_equal(arena_string(arena, buffer_text(&out)), json);
 }
 

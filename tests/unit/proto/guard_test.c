@@ -180,21 +180,56 @@ static void field_number_0_is_refused(void **state)
 	assert_malformed(TEXT("\x00\x00"), "malformed message: field number 0");
 }
 
-static void groups_and_unknown_wire_types_are_refused(void **state)
+static void unknown_wire_types_are_refused(void **state)
 {
-	assert_malformed(TEXT("\xfb\x01\xfc\x01"), "malformed message: groups are not supported");
-	assert_malformed(TEXT("\xfc\x01"), "malformed message: end of a group without its start");
 	assert_malformed(TEXT("\xfe\x01"), "malformed message: unknown wire type");
 	assert_malformed(TEXT("\xff\x01"), "malformed message: unknown wire type");
 }
 
-static void a_known_field_of_another_wire_type_is_refused(void **state)
+static void assert_carried(const ProtobufCMessageDescriptor *type, struct text wire)
 {
-	assert_malformed(TEXT("\x08\x01"), "server_name: wrong wire type");
-	assert_malformed(TEXT("\x32\x03\x12\x01\x01"), "server_info.port: wrong wire type");
-	assert_malformed(TEXT("\x35\0\0\0\0"), "server_info: wrong wire type");
-	assert_refused(&scalars_descriptor, TEXT("\x6a\x01\x01"), STATUS_INVALID_ARGUMENT,
-		"a_bool: wrong wire type");
+	ProtobufCMessage *got = guard_unpack(arena, type, wire, &status);
+	struct text packed;
+
+	assert_non_null(got);
+	packed = guard_pack(arena, got);
+	assert_int_equal(packed.size, wire.size);
+	assert_memory_equal(packed.data, wire.data, wire.size);
+}
+
+static void groups_are_carried_through(void **state)
+{
+	const ProtobufCMessageDescriptor *type = &registry__server_info__descriptor;
+
+	assert_carried(type, TEXT("\xfb\x01\xfc\x01"));
+	assert_carried(type, TEXT("\xfb\x01\x0b\x0a\x02hi\x0c\x10\x05\xfc\x01"));
+	assert_carried(type, TEXT("\x0a\x01"
+				  "a"
+				  "\x13\x08\x01\x14"));
+}
+
+static void malformed_groups_are_refused(void **state)
+{
+	struct buffer deep = {.arena = arena};
+
+	assert_malformed(TEXT("\xfc\x01"), "malformed message: end of a group without its start");
+	assert_malformed(TEXT("\xfb\x01"), "malformed message: truncated group");
+	assert_malformed(TEXT("\xfb\x01\x0a\x05"
+			      "a\xfc\x01"),
+		"malformed message: truncated");
+	assert_malformed(TEXT("\xfb\x01\x0b\xfc\x01\x0c"),
+		"malformed message: end of a group without its start");
+	for (int i = 0; i < 65; i++)
+		buffer_add_char(&deep, '\x7b');
+	assert_malformed(buffer_text(&deep), "malformed message: groups nested too deeply");
+}
+
+static void a_known_field_of_another_wire_type_is_unknown(void **state)
+{
+	assert_carried(&registry__register_service_request__descriptor, TEXT("\x08\x01"));
+	assert_carried(&registry__register_service_request__descriptor,
+		TEXT("\x32\x03\x12\x01\x01\x35\0\0\0\0"));
+	assert_carried(&scalars_descriptor, TEXT("\x6a\x01\x01"));
 }
 
 static void unknown_fields_are_carried_through(void **state)
@@ -209,14 +244,58 @@ static void unknown_fields_are_carried_through(void **state)
 	assert_true(text_equal(guard_pack(arena, got), wire));
 }
 
-/* protobuf-c fails to merge the two where an optional field is unset in both. */
-static void a_singular_message_given_twice_is_refused(void **state)
+static void a_singular_message_given_twice_is_merged(void **state)
 {
-	assert_malformed(TEXT("\x32\x03\x0a\x01"
-			      "a"
-			      "\x32\x03\x0a\x01"
-			      "b"),
-		"server_info: given twice");
+	Registry__RegisterServiceRequest *got = (Registry__RegisterServiceRequest *)guard_unpack(
+		arena, &registry__register_service_request__descriptor,
+		TEXT("\x32\x03\x0a\x01"
+		     "a"
+		     "\x32\x02\x10\x07"),
+		&status);
+
+	assert_non_null(got);
+	assert_string_equal(got->server_info->host, "a");
+	assert_int_equal(got->server_info->port, 7);
+	assert_int_equal(got->server_info->_port_case, REGISTRY__SERVER_INFO___PORT_PORT);
+	assert_int_equal(got->server_info->_protocol_case, 0);
+}
+
+static void a_message_in_a_oneof_is_merged_while_it_is_set(void **state)
+{
+	struct scalars *got = (struct scalars *)guard_unpack(arena, &scalars_descriptor,
+		TEXT("\x9a\x01\x02\x08\x07\x9a\x01\x02\x10\x02"), &status);
+
+	assert_int_equal(got->choice_case, 19);
+	assert_int_equal(got->child->a_int32, 7);
+	assert_int_equal(got->child->a_sint32, 1);
+	got = (struct scalars *)guard_unpack(arena, &scalars_descriptor,
+		TEXT("\x9a\x01\x02\x08\x07\x92\x01\x01w\x9a\x01\x02\x10\x02"), &status);
+	assert_int_equal(got->child->a_int32, 0);
+	assert_int_equal(got->child->a_sint32, 1);
+}
+
+static void a_boolean_is_any_varint(void **state)
+{
+	struct scalars *got = (struct scalars *)guard_unpack(arena, &scalars_descriptor,
+		TEXT("\x68\x80\x80\x80\x80\x10\xaa\x01\x04\x02\x80\x01\x00"), &status);
+
+	assert_non_null(got);
+	assert_int_equal(got->a_bool, 1);
+	assert_int_equal(got->n_flags, 3);
+	assert_int_equal(got->flags[0], 1);
+	assert_int_equal(got->flags[1], 1);
+	assert_int_equal(got->flags[2], 0);
+}
+
+static void an_integer_is_cut_to_its_width(void **state)
+{
+	struct scalars *got = (struct scalars *)guard_unpack(arena, &scalars_descriptor,
+		TEXT("\x08\x81\x80\x80\x80\x10\x10\x83\x80\x80\x80\x10\x20\x82\x80\x80\x80\x10"),
+		&status);
+
+	assert_int_equal(got->a_int32, 1);
+	assert_int_equal(got->a_sint32, -2);
+	assert_int_equal(got->a_uint32, 2);
 }
 
 static void the_last_of_a_repeated_scalar_or_oneof_wins(void **state)
@@ -264,10 +343,6 @@ static void malformed_packed_numbers_are_refused(void **state)
 		"numbers[0]: truncated or overlong number");
 	assert_refused(&scalars_descriptor, TEXT("\xb2\x01\x03\x01\x01\x01"),
 		STATUS_INVALID_ARGUMENT, "floats[0]: truncated");
-	assert_refused(&scalars_descriptor, TEXT("\xaa\x01\x01\x02"), STATUS_INVALID_ARGUMENT,
-		"flags[0]: not a boolean");
-	assert_refused(&scalars_descriptor, TEXT("\xaa\x01\x02\x81\x00"), STATUS_INVALID_ARGUMENT,
-		"flags[0]: not a boolean");
 }
 
 static void a_missing_required_field_is_refused(void **state)
@@ -330,14 +405,14 @@ static struct text empty_submessages(size_t count)
 	return buffer_text(&wire);
 }
 
-static void two_megabytes_of_empty_submessages_cost_next_to_nothing(void **state)
+static void two_megabytes_of_empty_submessages_end_at_the_cap(void **state)
 {
 	struct text wire = empty_submessages(1 << 20);
 	size_t before = arena_used(arena);
 
 	assert_refused(&registry__list_services_response__descriptor, wire,
 		STATUS_RESOURCE_EXHAUSTED, "message has more than 100000 fields and elements");
-	assert_true(arena_used(arena) - before < 4096);
+	assert_true(arena_used(arena) - before < 200 * GUARD_ELEMENTS);
 }
 
 static void elements_up_to_the_cap_are_taken(void **state)
@@ -378,18 +453,6 @@ static void the_arena_cap_bounds_what_unpacking_takes(void **state)
 	arena_free(&small);
 }
 
-static void the_allocator_refuses_beyond_the_cap(void **state)
-{
-	struct arena *small = arena_new(4096);
-	ProtobufCAllocator allocator = guard_allocator(small);
-	void *memory = allocator.alloc(allocator.allocator_data, 1000);
-
-	assert_non_null(memory);
-	allocator.free(allocator.allocator_data, memory);
-	assert_null(allocator.alloc(allocator.allocator_data, 4096));
-	arena_free(&small);
-}
-
 /* The descriptor set is the largest real message at hand: all of descriptor.proto's types. */
 static void the_descriptor_set_survives_unpacking_and_packing(void **state)
 {
@@ -420,10 +483,15 @@ int main(void)
 		TEST(a_submessage_may_not_reach_beyond_its_parent),
 		TEST(overlong_varints_are_refused),
 		TEST(field_number_0_is_refused),
-		TEST(groups_and_unknown_wire_types_are_refused),
-		TEST(a_known_field_of_another_wire_type_is_refused),
+		TEST(unknown_wire_types_are_refused),
+		TEST(groups_are_carried_through),
+		TEST(malformed_groups_are_refused),
+		TEST(a_known_field_of_another_wire_type_is_unknown),
 		TEST(unknown_fields_are_carried_through),
-		TEST(a_singular_message_given_twice_is_refused),
+		TEST(a_singular_message_given_twice_is_merged),
+		TEST(a_message_in_a_oneof_is_merged_while_it_is_set),
+		TEST(a_boolean_is_any_varint),
+		TEST(an_integer_is_cut_to_its_width),
 		TEST(the_last_of_a_repeated_scalar_or_oneof_wins),
 		TEST(repeated_numbers_may_be_packed_or_not),
 		TEST(malformed_packed_numbers_are_refused),
@@ -431,11 +499,10 @@ int main(void)
 		TEST(messages_nest_64_deep_and_no_deeper),
 		TEST(a_nested_message_of_29_kilobytes_is_refused),
 		TEST(depth_inside_an_unknown_field_does_not_count),
-		TEST(two_megabytes_of_empty_submessages_cost_next_to_nothing),
+		TEST(two_megabytes_of_empty_submessages_end_at_the_cap),
 		TEST(elements_up_to_the_cap_are_taken),
 		TEST(packed_elements_count),
 		TEST(the_arena_cap_bounds_what_unpacking_takes),
-		TEST(the_allocator_refuses_beyond_the_cap),
 		TEST(the_descriptor_set_survives_unpacking_and_packing),
 	};
 

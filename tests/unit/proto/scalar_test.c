@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include "proto/runtime/guard.h"
 #include "tests/support/transcode_trial.h"
@@ -47,7 +48,7 @@ static void every_type_comes_back_from_its_own_json(void **state)
 		struct buffer out = {.arena = arena};
 		struct text wire;
 
-		message_to_json(&out, &scalars_type, message, all[i]);
+		assert_true(message_to_json(&out, &scalars_type, message, all[i], &status));
 		wire = guard_pack(
 			arena, message_of(&scalars_type, arena_string(arena, buffer_text(&out))));
 		assert_int_equal(wire.size, sizeof(all_scalars_wire) - 1);
@@ -99,6 +100,38 @@ static void integers_out_of_range_or_not_whole_are_refused(void **state)
 		"numbers[1]: not an integer from -9223372036854775808 to 9223372036854775807");
 	assert_refused(&scalars_type, "{\"aUint64\":\"18446744073709551616\"}",
 		"aUint64: not an integer from 0 to 18446744073709551615");
+}
+
+static void assert_comes_back(double number)
+{
+	struct scalars sent, *got;
+
+	scalars_init(&sent.base);
+	sent.a_double = number;
+	sent.a_float = (float)number;
+	got = message_of(&scalars_type, json_of(&scalars_type, &sent));
+	assert_memory_equal(&got->a_double, &sent.a_double, sizeof(double));
+	assert_memory_equal(&got->a_float, &sent.a_float, sizeof(float));
+}
+
+static void every_number_comes_back_bit_by_bit(void **state)
+{
+	uint64_t bits = 88172645463325252;
+
+	assert_comes_back(0.0);
+	assert_comes_back(-0.0);
+	assert_comes_back(5e-324);
+	assert_comes_back(3.4028234663852886e38);
+	for (int i = 0; i < 20000; i++) {
+		double number;
+
+		bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
+		memcpy(&number, &bits, sizeof(number));
+		if (isfinite(number))
+			assert_comes_back(number);
+		assert_comes_back((double)(int64_t)(bits >> 40) / 1000);
+		assert_comes_back((double)(int64_t)bits / 1e9);
+	}
 }
 
 static void numbers_go_out_in_the_fewest_digits(void **state)
@@ -177,6 +210,7 @@ int main(void)
 		TEST(long_integers_are_strings_or_numbers_as_asked),
 		TEST(integers_are_taken_however_they_are_written),
 		TEST(integers_out_of_range_or_not_whole_are_refused),
+		TEST(every_number_comes_back_bit_by_bit),
 		TEST(numbers_go_out_in_the_fewest_digits),
 		TEST(numbers_that_are_none_have_names),
 		TEST(numbers_out_of_range_or_otherwise_spelled_are_refused),
