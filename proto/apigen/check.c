@@ -63,6 +63,10 @@ static void check_field(struct check *c, const struct message *m, const struct f
 	if (f->rule->one_or_many && (!field_is_repeated(f) || field_is_map(f)))
 		problem(c, f->place, "field %s.%s is one_or_many but not repeated", m->name,
 			f->proto->name);
+	if (f->proto->json_name[0] == '@' || f->rule->second_name[0] == '@')
+		problem(c, f->place,
+			"field %s.%s: a JSON name that begins with @ is not a field's to take",
+			m->name, f->proto->name);
 	check_second_name(c, m, f);
 }
 
@@ -139,12 +143,40 @@ static void check_path(struct check *c, const struct method *m, const char *path
 	}
 }
 
+/* Bytes as they are, of which each message of a client stream carries a piece. */
+static bool is_raw(const struct field *f)
+{
+	return f->proto->type == FIELD_TYPE(BYTES) && !field_is_repeated(f) &&
+	       !f->proto->has_oneof_index;
+}
+
+static void check_body(struct check *c, const struct method *m, const struct route *r)
+{
+	const struct field *f = message_field(m->input, text_of(r->body));
+	bool whole = strcmp(r->body, "*") == 0;
+
+	if (*r->body && !whole && !f)
+		problem(c, m->place, "RPC %s: body \"%s\" is no field of %s", m->title, r->body,
+			m->input->name);
+	else if (m->proto->client_streaming && !whole && !(f && is_raw(f)))
+		problem(c, m->place,
+			"RPC %s: the body of a client stream is \"*\" or a single bytes field "
+			"outside "
+			"of a oneof, not \"%s\"",
+			m->title, r->body);
+	else if (!m->proto->client_streaming && f && f->proto->type == FIELD_TYPE(BYTES))
+		problem(c, m->place,
+			"RPC %s: body \"%s\" is bytes, which only a client stream takes", m->title,
+			r->body);
+}
+
 static void check_route(struct check *c, const struct method *m, const struct route *r)
 {
 	check_path(c, m, r->path);
-	if (*r->body && strcmp(r->body, "*") != 0 && !message_field(m->input, text_of(r->body)))
-		problem(c, m->place, "RPC %s: body \"%s\" is no field of %s", m->title, r->body,
-			m->input->name);
+	check_body(c, m, r);
+	if (m->proto->client_streaming && m->proto->server_streaming)
+		problem(c, m->place, "RPC %s: %s %s is a stream both ways, which HTTP/1.1 is not",
+			m->title, r->verb, r->path);
 	if (*r->response_body && !message_field(m->output, text_of(r->response_body)))
 		problem(c, m->place, "RPC %s: response_body \"%s\" is no field of %s", m->title,
 			r->response_body, m->output->name);

@@ -12,6 +12,11 @@ struct text emit_api_header(struct arena *a, const struct schema *s);
 struct text emit_api_source(struct arena *a, const struct schema *s);
 /* api_descriptor_set, from the bytes of the set. */
 struct text emit_set_source(struct arena *a, struct text set);
+/* The OpenAPI document of all routes, JSON. */
+struct text emit_openapi(struct arena *a, const struct schema *s);
+/* api_openapi and api_files; sources[i] is that of the set's file i. */
+struct text emit_documents_source(
+	struct arena *a, const struct schema *s, struct text openapi, const struct text *sources);
 /* The server's first steps: one function per method of ours, which some file has to define. */
 struct text emit_steps_header(struct arena *a, const struct schema *s);
 struct text emit_steps_source(struct arena *a, const struct schema *s);

@@ -1,10 +1,11 @@
 /*
  * apigen: from the descriptor set of all .proto files to the C tables of the API.
  *
- *	apigen SET FOLDER
+ *	apigen SET FOLDER ROOT...
  *
- * SET is protoc's --descriptor_set_out with --include_imports and --include_source_info. A file
- * whose content stays the same is not written, so that a change in a comment compiles nothing.
+ * SET is protoc's --descriptor_set_out with --include_imports and --include_source_info, the ROOTs
+ * are the folders in which protoc found the files. A file whose content stays the same is not
+ * written, so that a change in a comment compiles nothing but the documents.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -63,8 +64,30 @@ static struct text pack(struct arena *a, const struct schema *s)
 	return buffer_text(&b);
 }
 
-static void write_all(struct arena *a, struct schema *s, const char *folder)
+/* The .proto files of the set, as protoc found them. */
+static const struct text *read_sources(struct arena *a, const struct schema *s, char **roots)
 {
+	struct text *sources = arena_array(a, s->set->n_file, sizeof(*sources));
+
+	for (size_t i = 0; i < s->set->n_file; i++) {
+		const char *name = s->set->file[i]->name;
+		char **root = roots;
+
+		while (*root && !read_file(a, arena_printf(a, "%s/%s", *root, name), &sources[i]))
+			root++;
+		if (!*root)
+			give_up(name);
+	}
+	return sources;
+}
+
+static void write_all(struct arena *a, struct schema *s, const char *folder, char **roots)
+{
+	struct text openapi = emit_openapi(a, s);
+
+	write_file(a, folder, "openapi.json", openapi);
+	write_file(a, folder, "documents.gen.c",
+		emit_documents_source(a, s, openapi, read_sources(a, s, roots)));
 	write_file(a, folder, "api.gen.h", emit_api_header(a, s));
 	write_file(a, folder, "api.gen.c", emit_api_source(a, s));
 	write_file(a, folder, "steps.gen.h", emit_steps_header(a, s));
@@ -75,7 +98,7 @@ static void write_all(struct arena *a, struct schema *s, const char *folder)
 	write_file(a, folder, "stripped.pb", pack(a, s));
 }
 
-static int run(struct arena *a, const char *set_path, const char *folder)
+static int run(struct arena *a, const char *set_path, const char *folder, char **roots)
 {
 	struct schema *s;
 	struct text set;
@@ -89,7 +112,7 @@ static int run(struct arena *a, const char *set_path, const char *folder)
 	}
 	if (check_schema(a, s) > 0)
 		return 1;
-	write_all(a, s, folder);
+	write_all(a, s, folder, roots);
 	return 0;
 }
 
@@ -98,12 +121,12 @@ int main(int argc, char **argv)
 	struct arena *a;
 	int code;
 
-	if (argc != 3) {
-		fputs("usage: apigen SET FOLDER\n", stderr);
+	if (argc < 4) {
+		fputs("usage: apigen SET FOLDER ROOT...\n", stderr);
 		return 2;
 	}
 	a = arena_new(0);
-	code = run(a, argv[1], argv[2]);
+	code = run(a, argv[1], argv[2], argv + 3);
 	arena_free(&a);
 	return code;
 }

@@ -10,6 +10,7 @@ from google.protobuf import descriptor_pb2
 
 TREE = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ["JUNCTION_BUILD"])
+ROOTS = (TREE / "proto", "/usr/include")  # where apigen finds the sources of imports
 
 GOOD = """
 syntax = "proto3";
@@ -33,6 +34,11 @@ service Keeper {
   rpc Get(Sample) returns (Sample) {
     option (google.api.http) = { get: "/v1/{name}" };
     option (junction.v1.method) = { access: ACCESS_READ };
+  }
+  // Fills one.
+  rpc Fill(stream RegisterRequest) returns (Sample) {
+    option (google.api.http) = { put: "/v1/{name}/content" body: "content" };
+    option (junction.v1.method) = { access: ACCESS_WRITE };
   }
 }
 
@@ -59,6 +65,8 @@ message RegisterRequest {
   Sample inner = 2;
   // Many.
   map<string, Sample> samples = 4;
+  // As it is.
+  bytes content = 5;
 }
 
 // Response of Register.
@@ -119,6 +127,29 @@ REFUSALS = {
     "a response_body that is no field": (
         'response_body: "made"', 'response_body: "name"',
         'RPC Keeper.Register: response_body "name" is no field of junction.v1.RegisterResponse'),
+    "a body of bytes that is no stream": (
+        'body: "inner"', 'body: "content"',
+        'RPC Keeper.Register: body "content" is bytes, which only a client stream takes'),
+    "a body of a client stream that is not bytes": (
+        'body: "content"', 'body: "name"',
+        'RPC Keeper.Fill: the body of a client stream is "*" or a single bytes field outside of a '
+        'oneof, not "name"'),
+    "a body of a client stream that is in a oneof": (
+        "bytes content = 5", "optional bytes content = 5",
+        'RPC Keeper.Fill: the body of a client stream is "*" or a single bytes field outside of a '
+        'oneof, not "content"'),
+    "a client stream without body": (
+        'put: "/v1/{name}/content" body: "content"', 'get: "/v1/{name}/content"',
+        'RPC Keeper.Fill: the body of a client stream is "*" or a single bytes field outside of a '
+        'oneof, not ""'),
+    "a route of a stream both ways": (
+        "returns (Sample) {\n    option (google.api.http) = { put",
+        "returns (stream Sample) {\n    option (google.api.http) = { put",
+        "RPC Keeper.Fill: PUT /v1/{name}/content is a stream both ways, which HTTP/1.1 is not"),
+    "a JSON name like that of a stream's status": (
+        '(junction.v1.field).raw_json = true]',
+        '(junction.v1.field).raw_json = true, json_name = "@status"]',
+        "field junction.v1.Sample.name: a JSON name that begins with @ is not a field's to take"),
     "a bulk field that is no field": (
         'field: "samples"', 'field: "examples"',
         'RPC Keeper.Register: bulk field "examples" is no field of junction.v1.RegisterRequest'),
@@ -156,8 +187,8 @@ def descriptor_set(folder, source):
 def apigen(folder, source):
     made = folder / "made"
     made.mkdir(exist_ok=True)
-    run = subprocess.run([BUILD / "proto/apigen", descriptor_set(folder, source), made],
-                         capture_output=True, text=True)
+    run = subprocess.run([BUILD / "proto/apigen", descriptor_set(folder, source), made, *ROOTS,
+                          folder], capture_output=True, text=True)
     return run, made
 
 
@@ -197,9 +228,17 @@ def test_takes_a_reason_in_place_of_a_route(tmp_path):
 def test_refuses_what_is_no_descriptor_set(tmp_path):
     broken = tmp_path / "broken.pb"
     broken.write_bytes(b"\xff\xff\xff")
-    run = subprocess.run([BUILD / "proto/apigen", broken, tmp_path], capture_output=True, text=True)
+    run = subprocess.run([BUILD / "proto/apigen", broken, tmp_path, *ROOTS], capture_output=True,
+                         text=True)
     assert run.returncode == 1
     assert run.stderr == f"apigen: {broken} is no descriptor set with all imports\n"
+
+
+def test_refuses_what_has_no_source(tmp_path):
+    run = subprocess.run([BUILD / "proto/apigen", descriptor_set(tmp_path, GOOD), tmp_path, *ROOTS],
+                         capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr == "apigen: junction/v1/sample.proto: No such file or directory\n"
 
 
 def test_tables_follow_field_numbers_and_merge_options(tmp_path):
@@ -208,7 +247,7 @@ def test_tables_follow_field_numbers_and_merge_options(tmp_path):
     source = (made / "api.gen.c").read_text()
     fields = source.split("fields_sample__register_request[] = {\n")[1].split("};")[0]
     assert [line.split('"')[1] for line in fields.splitlines()] == [
-        "name", "inner", "more", "samples"]
+        "name", "inner", "more", "samples", "content"]
     assert '{"more", "moar", 0 | API_ONE_OR_MANY, NULL}' in fields
     assert '{"POST", "/v1/{name}/register", API_BODY_ALL, 0}' in source
     assert '{"PUT", "/v1/{inner.name}/register", 1, API_BODY_ALL}' in source
@@ -276,18 +315,19 @@ def change(root, name, old, new):
     proto.write_text(source.replace(old, new, 1))
 
 
-def test_a_changed_comment_compiles_nothing(built):
+def test_a_changed_comment_compiles_only_the_documents(built):
     assert compiled(built) == set()
     change(built, "registry.proto", "// Where a server is reached.", "// Where servers live.")
-    assert compiled(built) == set()
+    assert compiled(built) == {"documents.gen.c"}
 
 
 def test_a_changed_json_name_compiles_only_the_tables(built):
     change(built, "registry.proto", '[json_name = "f_url"]', '[json_name = "f_uri"]')
-    assert compiled(built) == {"api.gen.c", "descriptor_set.gen.c"}
+    assert compiled(built) == {"api.gen.c", "descriptor_set.gen.c", "documents.gen.c"}
 
 
 def test_a_new_field_compiles_what_includes_its_message(built):
     change(built, "registry.proto", "message ServerInfo {\n",
            "message ServerInfo {\n  // Zone.\n  string zone = 9;\n")
-    assert compiled(built) == {"registry.pb-c.c", "api.gen.c", "descriptor_set.gen.c"}
+    assert compiled(built) == {"registry.pb-c.c", "api.gen.c", "descriptor_set.gen.c",
+                               "documents.gen.c"}

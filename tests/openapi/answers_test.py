@@ -1,0 +1,209 @@
+"""Real answers against the schemas that the document gives for them. Of an object nothing may be
+there that the document does not name."""
+
+import copy
+import json
+
+import jsonschema
+import pytest
+
+import programs
+
+EVERYTHING = {
+    "int32Value": -1, "int64Value": "-9007199254740993", "uint32Value": 4294967295,
+    "uint64Value": "18446744073709551615", "fixed64Value": "1", "floatValue": "NaN",
+    "doubleValue": 1.5, "boolValue": True, "stringValue": "grüße", "bytesValue": "AAEC",
+    "enumValue": "COLOR_RED", "messageValue": {"int64Value": "1", "messageValue": {}},
+    "optionalInt32": 0, "repeatedInt32": [1, 2], "repeatedMessage": [{}, {"raw": [1.0]}],
+    "mapString": {"a": "b"}, "mapMessage": {"-1": {}}, "mapBool": {"true": 1},
+    "choiceInt64": "5", "raw": {"any": [None, 1e300]}, "another-name": "x",
+    "timestamp": "2026-01-02T03:04:05.678Z", "duration": "-1.500s", "fieldMask": "a,b.cD",
+    "struct": {"a": [1, None]}, "value": ["x"], "listValue": [{}], "empty": {},
+    "any": {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "1s"},
+    "int32Wrapper": 1, "int64Wrapper": "2", "uint32Wrapper": 3, "uint64Wrapper": "4",
+    "floatWrapper": 0.5, "doubleWrapper": "Infinity", "boolWrapper": False, "stringWrapper": "",
+    "bytesWrapper": "AA==", "repeatedTimestamp": ["1970-01-01T00:00:00Z"],
+    "mapValue": {"a": None}}
+
+
+class Document:
+    def __init__(self, bridge):
+        self.bridge = bridge
+        self.json = bridge.get("/openapi.json").json()
+        closed = copy.deepcopy(self.json)
+        close(closed)
+        self.resolver = jsonschema.RefResolver.from_schema(closed)
+        self.closed = closed
+
+    def look_up(self, node):
+        while "$ref" in node:
+            node = self.resolver.resolve(node["$ref"])[1]
+        return node
+
+    def validate(self, schema, value):
+        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.Draft202012Validator(schema, resolver=self.resolver).validate(value)
+
+    def check(self, verb, path, answer):
+        """The answer is one that the operation documents."""
+        responses = self.closed["paths"][path][verb]["responses"]
+        status = str(answer.status)
+        assert status in responses or status[0] + "XX" in responses, answer
+        response = self.look_up(responses.get(status) or responses[status[0] + "XX"])
+        kind = answer.headers["Content-Type"].split(";")[0]
+        assert kind in response["content"], answer
+        media = response["content"][kind]
+        if media.get("x-each-line"):
+            for line in answer.body.splitlines():
+                if line:
+                    self.validate(media["schema"], json.loads(line))
+        elif kind == "application/json":
+            self.validate(media["schema"], answer.json())
+
+    def call(self, verb, path, body=None, headers=None, target=None):
+        """Sends a request, checks the answer, and gives it."""
+        body = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
+        answer = self.bridge.request(verb.upper(), target or path, body, headers)
+        self.check(verb, path, answer)
+        return answer
+
+
+def close(node):
+    """Wherever a message is the value of something, no member beyond its own is allowed."""
+    children = list(node.values()) if isinstance(node, dict) else node
+    if isinstance(node, dict):
+        values = [node.get(key) for key in ("schema", "items", "additionalProperties")]
+        for value in [*values, *node.get("oneOf", []), *node.get("properties", {}).values()]:
+            if isinstance(value, dict) and ("$ref" in value or "allOf" in value):
+                value["unevaluatedProperties"] = False
+    for child in children:
+        if isinstance(child, (dict, list)):
+            close(child)
+
+
+@pytest.fixture(scope="module")
+def document(bridge):
+    return Document(bridge)
+
+
+@pytest.fixture(scope="module")
+def trial(trial_bridge):
+    return Document(trial_bridge)
+
+
+@pytest.fixture(scope="module")
+def upstream(bridge):
+    with programs.Upstream(lambda r: (200, {}, b'{"z":1.0}')) as upstream:
+        bridge.post("/v1/server/demo/register", {"host": "127.0.0.1", "port": upstream.port})
+        bridge.post("/v1/service/registry", {
+            "server_name": "demo", "service_name": "list", "uri": "/list", "method": "GET",
+            "params": {"a": [1]}, "headers": {}})
+        yield upstream
+
+
+class Fake:
+    """An answer of our own making."""
+    status, headers = 200, {"Content-Type": "application/json"}
+
+    def __init__(self, body):
+        self.body = body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+GOOD = b'{"retcode":0,"retmsg":"success","data":{"host":"h","port":1,"protocol":"http"}}'
+
+
+@pytest.mark.parametrize("old, new", [
+    (b'"port":1', b'"port":"1"'), (b'"data"', b'"date"'), (b'"port"', b'"pott"'),
+    (b'"retcode":0', b'"retcode":7'), (b'"retmsg":"success",', b"")])
+def test_the_checks_find_what_is_wrong(document, old, new):
+    document.check("post", "/v1/server/{server_name}/get", Fake(GOOD))
+    with pytest.raises(jsonschema.ValidationError):
+        document.check("post", "/v1/server/{server_name}/get", Fake(GOOD.replace(old, new)))
+
+
+def test_fate(document, upstream):
+    def call(path, body, name="demo"):
+        return document.call("post", path, body, target=path.replace("{server_name}", name)).json()
+    register = "/v1/server/{server_name}/register"
+    assert call(register, {"host": "h", "port": 1}, "one")["retcode"] == 0
+    assert call(register, {"host": "h", "port": "x"}, "one")["retcode"] == 101
+    get = "/v1/server/{server_name}/get"
+    assert call(get, {})["data"] and "data" not in call(get, {}, "nobody")
+    assert call("/v1/server/get", {})["data"]
+    assert call("/v1/service/query", {"service_name": "list"})["data"]["service_info"]
+    assert call("/v1/service/query", {})["retcode"] == 101
+    bulk = {"two": {"host": "h", "port": 2, "api": {"a": {"uri": "/a"}}}}
+    assert call("/v1/service/registry", bulk)["retcode"] == 0
+    assert call("/v1/service/registry", {"a": 1})["retcode"] == 101
+    assert call("/v1/service/delete", {"server_name": "two", "service_name": "a"})["retcode"] == 0
+    assert call("/v1/server/{server_name}/delete", {}, "two")["retcode"] == 0
+    assert call("/v1/server/{server_name}/delete", {}, "two")["retcode"] == 100
+    assert document.call("post", get, "{}", {"Host": "elsewhere.example"},
+                         target="/v1/server/demo/get").status == 421
+
+
+def test_mw(document, upstream):
+    good = document.call("post", "/mw/call", {"service": "demo", "action": "list"})
+    assert good.json()["result"] == {"z": 1.0}
+    assert document.call("post", "/mw/call", {"service": "x", "action": "y"}).status == 404
+    assert document.call("post", "/mw/call", {}).status == 400
+    assert document.call("post", "/mw/call", "{}", {"Origin": "http://elsewhere.example"}).status == 403
+
+
+def test_lists(document, upstream):
+    assert len(document.call("get", "/mw/services").json()) > 1
+    assert document.call("get", "/mw/services", target="/mw/services?name=demo").json()
+    assert document.call("get", "/mw/actions", target="/mw/actions?service=demo").json()
+    assert document.call("get", "/mw/events", target="/mw/events?service=demo").json() == []
+    assert document.call("get", "/mw/actions").status == 400
+    assert document.call("get", "/mw/events", target="/mw/events?service=x").status == 404
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/mw/server/health", "/openapi.json",
+                                  "/docs", "/protos", "/descriptor-set"])
+def test_what_the_bridge_answers_itself(document, path):
+    assert document.call("get", path).status == 200
+    assert document.call("get", path, None, {"Host": "elsewhere.example"}).status == 421
+
+
+def test_native(trial):
+    assert trial.call("post", "/trial/ring", {}).json()["rung"]
+    assert trial.call("get", "/trial/streams").json()
+    request = trial.closed["paths"]["/trial/echo"]["post"]["requestBody"]
+    trial.validate(request["content"]["application/json"]["schema"], EVERYTHING)
+    assert trial.call("post", "/trial/echo", EVERYTHING).json()["int64Value"] == "-9007199254740993"
+    assert trial.call("post", "/trial/echo", {"int32Value": "x"}).status == 400
+    assert trial.call("post", "/trial/echo", {"none": 1}).json()["code"] == 3
+
+
+def test_streams(trial):
+    for kind in ("application/json", "application/x-ndjson"):
+        for target in ("/trial/count?count=3", "/trial/count?count=1&failCode=5"):
+            answer = trial.call("get", "/trial/count", None, {"Accept": kind}, target=target)
+            assert answer.headers["Content-Type"].startswith(kind) and b"@status" in answer.body
+    assert trial.call("get", "/trial/count", target="/trial/count?count=x").status == 400
+    assert trial.call("get", "/trial/listen", target="/trial/listen?limit=1").status == 200
+    assert trial.call("get", "/trial/listen", target="/trial/listen?limit=x").status == 400
+
+
+def test_events_of_a_stream_hold_what_its_elements_are(trial):
+    answer = trial.call("get", "/trial/count", None, {"Accept": "text/event-stream"},
+                        target="/trial/count?count=2")
+    events = [dict(line.split(": ", 1) for line in event.split("\n"))
+              for event in answer.body.decode().strip().split("\n\n")]
+    message = trial.closed["components"]["schemas"]["CountResponse"]
+    for event in events[:-1]:
+        trial.validate(message, json.loads(event["data"]))
+    assert len(events) == 3 and events[-1]["event"] == "end"
+    trial.validate(trial.closed["components"]["schemas"]["Status"], json.loads(events[-1]["data"]))
+
+
+def test_client_streams(trial):
+    path = "/trial/sum"
+    assert trial.call("post", path, '{"number":1}\n{"number":"2"}\n').json()["sum"] == "3"
+    assert trial.call("post", path, '{"number":-1}').status == 400
+    answer = trial.call("post", "/trial/upload/{name}", b"\xff\x00", target="/trial/upload/x")
+    assert answer.json()["size"] == "2"
