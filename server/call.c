@@ -1,5 +1,5 @@
 /*
- * How steps end, and the way into the lanes and back.
+ * How steps end, and the ways into the lanes and the transport.
  *
  * A lane embeds its job in the call, so that the job's done() finds the call by its address. What
  * a call may use of memory is looked at here, between steps: whatever a step does next, it ends
@@ -35,16 +35,23 @@ struct stream_lane *call_streams(void)
 
 /* --- how a step ends -------------------------------------------------------------------------- */
 
+static enum next end(struct call *c)
+{
+	if (c->at_end)
+		c->at_end(c);
+	c->transport->finish(c);
+	return NEXT_ENDED;
+}
+
 enum next failed(struct call *c)
 {
-	c->finish(c);
-	return NEXT_ENDED;
+	return end(c);
 }
 
 /* The status is set: the call has used more than it may. */
 static bool overdrawn(struct call *c)
 {
-	if (!arena_overdrawn(c->arena))
+	if (!arena_overdrawn(c->arena) && !arena_overdrawn(c->turn))
 		return false;
 	status_set(&c->status, c->arena, STATUS_RESOURCE_EXHAUSTED,
 		"the call needs more memory than one call may use");
@@ -57,8 +64,7 @@ enum next reply(struct call *c, const ProtobufCMessage *message)
 	if (overdrawn(c))
 		return failed(c);
 	c->status.code = STATUS_OK;
-	c->finish(c);
-	return NEXT_ENDED;
+	return end(c);
 }
 
 enum next fail(struct call *c, enum status_code code, const char *format, ...)
@@ -81,6 +87,13 @@ enum next fail_field(struct call *c, const char *field, const char *format, ...)
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
+
+/* A stream may go on for days, what it waits for here may not. */
+static int64_t lane_deadline(const struct call *c)
+{
+	int64_t longest = clock_now() + c->lane_limit;
+	return c->deadline < longest ? c->deadline : longest;
+}
 
 static enum next full(struct call *c, const char *what)
 {
@@ -112,7 +125,7 @@ static void set_sql_job(
 	c->lane.sql = (struct sql_job){
 		.statement = s,
 		.parameters = parameters,
-		.deadline = c->deadline,
+		.deadline = lane_deadline(c),
 		.cancelled = &c->cancelled,
 		.done = sql_done,
 	};
@@ -156,7 +169,7 @@ enum next append(struct call *c, const struct append_log *log, struct text key,
 		.log = log,
 		.key = key,
 		.columns = columns,
-		.deadline = c->deadline,
+		.deadline = lane_deadline(c),
 		.cancelled = &c->cancelled,
 		.done = append_done,
 	};
@@ -181,7 +194,7 @@ enum next fetch(struct call *c, const struct fetch_request *request, fetch_step 
 	c->lane.fetch = (struct fetch_job){
 		.arena = c->arena,
 		.request = request,
-		.deadline = c->deadline,
+		.deadline = lane_deadline(c),
 		.cancelled = &c->cancelled,
 		.done = fetch_done,
 	};
@@ -212,10 +225,80 @@ enum next work(struct call *c, void (*run)(struct call *c), call_step *then)
 	c->lane.work = (struct work_job){
 		.run = work_run,
 		.done = work_done,
-		.deadline = c->deadline,
+		.deadline = lane_deadline(c),
 		.cancelled = &c->cancelled,
 	};
 	return lane_work(sql_lanes, &c->lane.work) ? NEXT_LANE : full(c, "computations");
+}
+
+/* --- streams ---------------------------------------------------------------------------------- */
+
+void call_end_turn(struct call *c)
+{
+	if (c->method->client_streaming)
+		c->request = NULL;
+	arena_clear(c->turn);
+}
+
+enum next stream_send(struct call *c, const ProtobufCMessage *message, bool more, call_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->then = (void *)then;
+	c->transport->send(c, message, more);
+	return NEXT_LANE;
+}
+
+enum next stream_receive(struct call *c, call_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	call_end_turn(c);
+	c->then = (void *)then;
+	c->transport->receive(c);
+	return NEXT_LANE;
+}
+
+static void wait_done(struct wait_job *job, const struct status *error)
+{
+	struct call *c = CALL_OF(job, wait);
+	if (!error)
+		((call_step *)c->then)(c);
+	else
+		lane_failed(c, error);
+}
+
+static enum next enter_streams(struct call *c)
+{
+	stream_lane_wait(streams_lane, &c->lane.wait);
+	return NEXT_LANE;
+}
+
+enum next stream_wait(
+	struct call *c, struct bell *bell, uint64_t seen, int64_t until, call_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	call_end_turn(c);
+	c->then = (void *)then;
+	c->lane.wait = (struct wait_job){
+		.bell = bell,
+		.seen = seen,
+		.until = until,
+		.deadline = c->deadline,
+		.cancelled = &c->cancelled,
+		.done = wait_done,
+	};
+	c->transport->begin(c, enter_streams);
+	return NEXT_LANE;
+}
+
+enum next stream_end(struct call *c)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->status.code = STATUS_OK;
+	return end(c);
 }
 
 /* --- parking ---------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "base/trace.h"
 #include "proto/runtime/api.h"
 #include "server/lane/fetch.h"
 #include "server/lane/sql.h"
@@ -37,15 +38,32 @@ struct caller {
 	struct text address;     /* "127.0.0.1:4711" of the outermost caller that is known */
 	struct text application; /* empty until Auth fills it */
 	struct text user;        /* empty until Auth fills it */
-	struct text trace; /* traceparent's trace id, else x-request-id, else one of our own */
-	int hops;          /* Junctions that this call has passed, this one not counted */
+	struct trace trace;      /* taken from the metadata, or made */
+	int hops;                /* Junctions that this call has passed, this one not counted */
+};
+
+/* What carries a call: server/rpc. begin, send and receive end by running c->then (begin: then), or
+ * by failing the call if the client has gone. */
+struct call_transport {
+	/* Sends the status, and before it the response if there is one. */
+	void (*finish)(struct call *c);
+	/* Tells the client that its stream has begun, unless it knows. */
+	void (*begin)(struct call *c, call_step *then);
+	/* Ends the turn as soon as the message is packed. */
+	void (*send)(struct call *c, const ProtobufCMessage *message, bool more);
+	void (*receive)(struct call *c);
 };
 
 struct call {
 	struct arena *arena;
 	struct arena *turn; /* of a stream: see below; of any other call the same as arena */
 	const struct api_method *method;
-	const ProtobufCMessage *request; /* NULL in the first step of a client stream */
+	/* Of a client stream: NULL in the first step, then what stream_receive() has brought. */
+	const ProtobufCMessage *request;
+	void *state; /* what the steps hand on to each other; NULL at first */
+	/* NULL, or set by a step: runs once when the call ends, however it ends, on whatever thread
+	 * that is. For what does not live in the arena. */
+	void (*at_end)(struct call *c);
 	struct caller caller;
 	int64_t deadline;      /* on clock_now(); CLOCK_NEVER only of a stream without one */
 	int64_t lane_limit;    /* nanoseconds that a lane may take, if the deadline is later */
@@ -54,9 +72,9 @@ struct call {
 	struct status status;  /* why it failed; message and field live in the arena */
 
 	/* What follows is the runtime's. */
-	struct text response; /* serialized reply */
-	void (*finish)(struct call *c);
-	void *then; /* the step that follows the lane */
+	const struct call_transport *transport;
+	struct text response; /* serialized reply; data NULL: none */
+	void *then;           /* the step that follows the lane, or the message */
 	void (*work)(struct call *c);
 	union {
 		struct sql_job sql;
@@ -119,7 +137,9 @@ enum next work(struct call *c, void (*run)(struct call *c), call_step *then);
  * once, so the transport may hold this one back to send them together. */
 enum next stream_send(struct call *c, const ProtobufCMessage *message, bool more, call_step *then);
 #define STREAM_SEND(c, message, more, then) stream_send((c), &(message)->base, (more), (then))
-/* The next message of the client as c->request; NULL after its last. */
+/* The next message of the client as c->request; NULL after its last. A client that leaves before
+ * its last message ends the call; only if it has been sent something already may the step get NULL
+ * for that, too. */
 enum next stream_receive(struct call *c, call_step *then);
 /* Waits in the stream lane until the bell has rung more often than seen, or until. Tells the client
  * that its stream has begun, if nothing has been sent yet. Not then(), but the end of the call, if
@@ -128,6 +148,8 @@ enum next stream_wait(
 	struct call *c, struct bell *bell, uint64_t seen, int64_t until, call_step *then);
 /* All is sent: OK. */
 enum next stream_end(struct call *c);
+/* The transport's: empties c->turn, and forgets the request that lives in it. */
+void call_end_turn(struct call *c);
 
 /* Parks the call in a place of the caller's own (a waiting list) which later, on one thread,
  * resumes or fails it exactly once. */

@@ -10,25 +10,23 @@
 #define JUNCTION_SERVER_LANE_STREAM_H
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "base/loop.h"
 #include "base/status.h"
 
 struct stream_lane;
-struct wait_job;
 
-/* All zero is a bell that never rang. Lives as long as the lane that is used with it. */
+/* All zero is a bell that never rang. Used with one lane, and lives as long as that does. */
 struct bell {
 	atomic_uint_fast64_t count;
 	/* The lane's. */
-	struct wait_job *waiting;
+	LIST_HEAD(, wait_job) waiting;
 	atomic_bool told;
 	struct loop_task task;
-	struct stream_lane *lane;
 };
 
 struct wait_job {
-	struct loop_task task;
 	struct bell *bell;            /* or NULL: only for time */
 	uint64_t seen;                /* the bell's count as the waiter knows it */
 	int64_t until;                /* on clock_now(); CLOCK_NEVER */
@@ -38,14 +36,16 @@ struct wait_job {
 	 * UNAVAILABLE (the lane is drained: the server is shutting down). */
 	void (*done)(struct wait_job *job, const struct status *error);
 	/* The lane's. */
-	struct wait_job *next, **link;
+	struct loop_task task;
+	struct stream_lane *lane;
+	LIST_ENTRY(wait_job) at_bell, in_lane;
 };
 
 struct stream_lane *stream_lane_start(void);
 /* Jobs that wait, and all that come later, end with UNAVAILABLE: streams of a server that shuts
- * down go elsewhere at once. Any thread. */
+ * down go elsewhere at once. Bells that have rung before are heard before. Any thread. */
 void stream_lane_drain(struct stream_lane *lane);
-/* After the last job. */
+/* After the last job and the last ring. */
 void stream_lane_stop(struct stream_lane **lane);
 
 /* Any thread. */
@@ -53,7 +53,7 @@ void stream_lane_wait(struct stream_lane *lane, struct wait_job *job);
 /* How many jobs wait now. Any thread. */
 int stream_lane_depth(const struct stream_lane *lane);
 
-/* Any thread, also before the lane runs. Never blocks. */
+/* Any thread; lane NULL: there is none yet, so nobody waits. Never blocks. */
 void bell_ring(struct stream_lane *lane, struct bell *bell);
 uint64_t bell_count(const struct bell *bell);
 

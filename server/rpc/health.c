@@ -1,6 +1,6 @@
 /*
  * grpc.health.v1: whether the server as a whole serves. All services share one state, since all
- * of them stand on the same database and snapshots.
+ * of them stand on the same database and snapshots. A bell rings when it changes.
  */
 #include "server/rpc/internal.h"
 
@@ -11,11 +11,15 @@ typedef Grpc__Health__V1__HealthCheckResponse check_response;
 typedef Grpc__Health__V1__HealthListResponse list_response;
 typedef Grpc__Health__V1__HealthListResponse__StatusesEntry list_entry;
 
-static const check_response answers[2] = {
+#define STATUS(name) GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__##name
+
+static const check_response answers[] = {
 	{PROTOBUF_C_MESSAGE_INIT(&grpc__health__v1__health_check_response__descriptor),
-		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING},
+		STATUS(NOT_SERVING)},
 	{PROTOBUF_C_MESSAGE_INIT(&grpc__health__v1__health_check_response__descriptor),
-		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING},
+		STATUS(SERVING)},
+	{PROTOBUF_C_MESSAGE_INIT(&grpc__health__v1__health_check_response__descriptor),
+		STATUS(SERVICE_UNKNOWN)},
 };
 
 static const check_response *current(struct rpc *rpc)
@@ -57,7 +61,39 @@ enum next health_list(struct call *c)
 	return REPLY(c, &out);
 }
 
+/* --- Watch ------------------------------------------------------------------------------------ */
+
+struct watch {
+	struct rpc *rpc;
+	bool served;
+	uint64_t seen;              /* of the bell */
+	const check_response *last; /* sent */
+};
+
+static call_step watch_look;
+
+static enum next watch_wait(struct call *c)
+{
+	const struct watch *w = c->state;
+	return stream_wait(c, &w->rpc->serving_changed, w->seen, CLOCK_NEVER, watch_look);
+}
+
+static enum next watch_look(struct call *c)
+{
+	struct watch *w = c->state;
+	w->seen = bell_count(&w->rpc->serving_changed);
+	const check_response *now = w->served ? current(w->rpc) : &answers[2];
+	if (now == w->last)
+		return watch_wait(c);
+	w->last = now;
+	return STREAM_SEND(c, now, false, watch_wait);
+}
+
 enum next health_watch(struct call *c)
 {
-	return fail(c, STATUS_UNIMPLEMENTED, "Watch is not served: ask Check at intervals");
+	struct watch *w = ARENA_NEW(c->arena, struct watch);
+	w->rpc = rpc_call_of(c)->queue->rpc;
+	w->served = is_served(w->rpc, call_request(c, check_request)->service);
+	c->state = w;
+	return watch_look(c);
 }

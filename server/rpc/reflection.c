@@ -1,5 +1,6 @@
 /*
- * grpc.reflection.v1alpha over the true schema (api_descriptor_set).
+ * grpc.reflection.v1 and v1alpha over the true schema (api_descriptor_set). Their messages are the
+ * same on the wire: what v1alpha asks is read again as v1, and answered so.
  *
  * At the start each file of the set is decoded once and its names are listed; a question is
  * answered by a walk over that list, and with the very bytes of the set, so that options which this
@@ -10,7 +11,7 @@
 
 #include "base/check.h"
 #include "google/protobuf/descriptor.pb-c.h"
-#include "grpc/reflection/v1alpha/reflection.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
 #include "proto/runtime/guard.h"
 
 typedef Google__Protobuf__FileDescriptorSet file_set;
@@ -19,16 +20,16 @@ typedef Google__Protobuf__DescriptorProto message_proto;
 typedef Google__Protobuf__EnumDescriptorProto enum_proto;
 typedef Google__Protobuf__ServiceDescriptorProto service_proto;
 typedef Google__Protobuf__FieldDescriptorProto field_proto;
-typedef Grpc__Reflection__V1alpha__ServerReflectionRequest request;
-typedef Grpc__Reflection__V1alpha__ServerReflectionResponse response;
-typedef Grpc__Reflection__V1alpha__FileDescriptorResponse file_response;
-typedef Grpc__Reflection__V1alpha__ExtensionNumberResponse number_response;
-typedef Grpc__Reflection__V1alpha__ListServiceResponse list_response;
-typedef Grpc__Reflection__V1alpha__ServiceResponse service_response;
-typedef Grpc__Reflection__V1alpha__ErrorResponse error_response;
+typedef Grpc__Reflection__V1__ServerReflectionRequest request;
+typedef Grpc__Reflection__V1__ServerReflectionResponse response;
+typedef Grpc__Reflection__V1__FileDescriptorResponse file_response;
+typedef Grpc__Reflection__V1__ExtensionNumberResponse number_response;
+typedef Grpc__Reflection__V1__ListServiceResponse list_response;
+typedef Grpc__Reflection__V1__ServiceResponse service_response;
+typedef Grpc__Reflection__V1__ErrorResponse error_response;
 
-#define CASE(name)   GRPC__REFLECTION__V1ALPHA__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##name
-#define ANSWER(name) GRPC__REFLECTION__V1ALPHA__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
+#define CASE(name)   GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##name
+#define ANSWER(name) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##name
 
 struct symbol {
 	const char *name; /* full, without leading dot */
@@ -213,7 +214,7 @@ static size_t file_of_extension(const struct reflection *r, const char *extendee
 static void answer_error(struct arena *a, response *out, enum status_code code, const char *message)
 {
 	error_response *error = ARENA_NEW(a, error_response);
-	grpc__reflection__v1alpha__error_response__init(error);
+	grpc__reflection__v1__error_response__init(error);
 	error->error_code = (int32_t)code;
 	error->error_message = (char *)message;
 	out->message_response_case = ANSWER(ERROR_RESPONSE);
@@ -240,7 +241,7 @@ static void answer_file(
 		return;
 	}
 	file_response *files = ARENA_NEW(a, file_response);
-	grpc__reflection__v1alpha__file_descriptor_response__init(files);
+	grpc__reflection__v1__file_descriptor_response__init(files);
 	files->file_descriptor_proto =
 		arena_array(a, r->file_count, sizeof(*files->file_descriptor_proto));
 	add_with_imports(r, file, arena_array(a, r->file_count, sizeof(bool)), files);
@@ -252,7 +253,7 @@ static void answer_numbers(const struct reflection *r, struct arena *a, char *ty
 {
 	const struct extension *all = (const struct extension *)r->extensions.bytes.data;
 	number_response *numbers = ARENA_NEW(a, number_response);
-	grpc__reflection__v1alpha__extension_number_response__init(numbers);
+	grpc__reflection__v1__extension_number_response__init(numbers);
 	numbers->base_type_name = type;
 	numbers->extension_number = arena_array(a, r->extensions.count, sizeof(int32_t));
 	for (size_t i = 0; i < r->extensions.count; i++)
@@ -269,13 +270,13 @@ static void answer_numbers(const struct reflection *r, struct arena *a, char *ty
 static void answer_services(const char **names, struct arena *a, response *out)
 {
 	list_response *list = ARENA_NEW(a, list_response);
-	grpc__reflection__v1alpha__list_service_response__init(list);
+	grpc__reflection__v1__list_service_response__init(list);
 	while (names[list->n_service])
 		list->n_service++;
 	list->service = arena_array(a, list->n_service, sizeof(*list->service));
 	for (size_t i = 0; i < list->n_service; i++) {
 		list->service[i] = ARENA_NEW(a, service_response);
-		grpc__reflection__v1alpha__service_response__init(list->service[i]);
+		grpc__reflection__v1__service_response__init(list->service[i]);
 		list->service[i]->name = (char *)names[i];
 	}
 	out->message_response_case = ANSWER(LIST_SERVICES_RESPONSE);
@@ -294,8 +295,7 @@ static void fill(struct rpc *rpc, struct arena *a, request *in, response *out)
 			in->file_containing_symbol, out);
 		break;
 	case CASE(FILE_CONTAINING_EXTENSION): {
-		const Grpc__Reflection__V1alpha__ExtensionRequest *e =
-			in->file_containing_extension;
+		const Grpc__Reflection__V1__ExtensionRequest *e = in->file_containing_extension;
 		answer_file(r, a, file_of_extension(r, e->containing_type, e->extension_number),
 			arena_printf(a, "%s %d", e->containing_type, e->extension_number), out);
 		break;
@@ -311,22 +311,22 @@ static void fill(struct rpc *rpc, struct arena *a, request *in, response *out)
 	}
 }
 
-static bool answer(struct rpc *rpc, struct arena *a, struct text wire, struct text *packed,
-	struct status *status)
+static enum next answer(struct call *c)
 {
-	request *in = (request *)guard_unpack(
-		a, &grpc__reflection__v1alpha__server_reflection_request__descriptor, wire, status);
-	if (!in)
-		return false;
-	response out = GRPC__REFLECTION__V1ALPHA__SERVER_REFLECTION_RESPONSE__INIT;
-	out.valid_host = in->host;
-	out.original_request = in;
-	fill(rpc, a, in, &out);
-	*packed = guard_pack(a, &out.base);
-	return true;
+	if (!c->request)
+		return stream_end(c);
+	response out = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
+	out.original_request = (request *)guard_unpack(c->turn,
+		&grpc__reflection__v1__server_reflection_request__descriptor,
+		guard_pack(c->turn, c->request), &c->status);
+	if (!out.original_request)
+		return failed(c);
+	out.valid_host = out.original_request->host;
+	fill(rpc_call_of(c)->queue->rpc, c->turn, out.original_request, &out);
+	return STREAM_SEND(c, &out, false, reflection_info);
 }
 
 enum next reflection_info(struct call *c)
 {
-	return rpc_stream(c, answer);
+	return stream_receive(c, answer);
 }

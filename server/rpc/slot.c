@@ -47,6 +47,19 @@ static void slot_arm(struct slot *s)
 	CHECK(error == GRPC_CALL_OK);
 }
 
+/* HTTP/2 counts 32 bytes more for each entry. False with the status set. */
+static bool metadata_fits(struct rpc_call *c, const grpc_metadata_array *metadata)
+{
+	size_t size = 0, limit = c->queue->rpc->options.metadata_limit;
+	for (size_t i = 0; i < metadata->count; i++)
+		size += GRPC_SLICE_LENGTH(metadata->metadata[i].key) +
+			GRPC_SLICE_LENGTH(metadata->metadata[i].value) + 32;
+	if (size > limit)
+		return status_set(&c->base.status, c->base.arena, STATUS_RESOURCE_EXHAUSTED,
+			"the metadata has more than %zu bytes", limit);
+	return true;
+}
+
 /* The call that has arrived, all that the slot's next call would overwrite taken out of it. */
 static struct rpc_call *slot_take(struct slot *s)
 {
@@ -60,7 +73,8 @@ static struct rpc_call *slot_take(struct slot *s)
 		deadline = s->details.deadline;
 	}
 	struct rpc_call *c = rpc_call_new(s->queue, s->call, s->method, path, deadline);
-	if (c->base.status.code == STATUS_OK && rpc_read_caller(c, &s->metadata) && !s->method)
+	if (rpc_read_caller(c, &s->metadata) && c->base.status.code == STATUS_OK &&
+		metadata_fits(c, &s->metadata) && !s->method)
 		status_set(&c->base.status, c->base.arena, STATUS_UNIMPLEMENTED, "no method %.*s",
 			TEXT_ARGS(c->path));
 	return c;

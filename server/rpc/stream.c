@@ -1,94 +1,125 @@
 /*
- * A stream of questions, each with one answer: receive, answer, send, and again. One message is
- * under way at a time, so that a client that does not read costs one message. All of it runs on
- * the call's queue.
+ * What a call sends and receives besides its status. One batch is under way at a time, and the step
+ * that follows it runs on the call's queue when it has come back, so that a client that does not
+ * read costs one message.
+ *
+ * grpc gives no message both at the end of the client's messages and if the client has left. Which
+ * of both it is shows when initial metadata is sent, which fails on the latter. And it completes
+ * initial metadata when it is written, but does not write it with a message that is held back.
  */
 #include "server/rpc/internal.h"
 
-typedef bool stream_answer(struct rpc *rpc, struct arena *a, struct text request,
-	struct text *response, struct status *status);
-
-struct stream {
-	struct tag tag; /* of the one batch in flight */
-	struct rpc_call *c;
-	stream_answer *answer;
-	grpc_byte_buffer *message; /* received, or being sent */
-};
-
-static void receive_message(struct stream *s);
-
 static void batch(
-	struct stream *s, const grpc_op *ops, size_t count, void (*run)(struct tag *, bool))
+	struct rpc_call *c, const grpc_op *ops, size_t count, void (*run)(struct tag *tag, bool ok))
 {
-	s->tag.run = run;
-	rpc_call_hold(s->c);
-	rpc_call_batch(s->c, ops, count, &s->tag);
+	c->batch.run = run;
+	rpc_call_hold(c);
+	rpc_call_batch(c, ops, count, &c->batch);
 }
 
-static void sent(struct tag *tag, bool ok)
+static enum next run_then(struct call *c)
 {
-	struct stream *s = TAG_OWNER(tag, struct stream, tag);
-	struct rpc_call *c = s->c;
-	grpc_byte_buffer_destroy(s->message);
+	return ((call_step *)c->then)(c);
+}
+
+static enum next end_without_client(struct call *c)
+{
+	if (clock_now() >= c->deadline)
+		return fail(c, STATUS_DEADLINE_EXCEEDED, "the deadline has passed");
+	return fail(c, STATUS_CANCELLED, "the client has gone");
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
+static void begun(struct tag *tag, bool ok)
+{
+	struct rpc_call *c = TAG_OWNER(tag, struct rpc_call, batch);
 	if (ok)
-		receive_message(s);
+		c->after(&c->base);
 	else
-		fail(&c->base, STATUS_CANCELLED, "the client has gone");
+		end_without_client(&c->base);
 	rpc_call_drop(c);
 }
 
-static void send_message(struct stream *s, struct text response)
+void rpc_stream_begin(struct call *base, call_step *then)
 {
-	grpc_op ops[2] = {{.op = GRPC_OP_SEND_MESSAGE}, {.op = GRPC_OP_SEND_INITIAL_METADATA}};
-	size_t count = s->c->greeted ? 1 : 2;
-	s->message = rpc_buffer(response);
-	s->c->greeted = true;
-	ops[0].data.send_message.send_message = s->message;
-	batch(s, ops, count, sent);
+	struct rpc_call *c = rpc_call_of(base);
+	grpc_op op = {0};
+	grpc_metadata id;
+	if (c->begun) {
+		then(base);
+		return;
+	}
+	c->begun = true;
+	c->after = then;
+	rpc_call_greet(c, &op, &id);
+	batch(c, &op, 1, begun);
+	grpc_slice_unref(id.value);
 }
 
-static void answer(struct stream *s)
+/* --- messages --------------------------------------------------------------------------------- */
+
+static void sent(struct tag *tag, bool ok)
 {
-	struct call *base = &s->c->base;
-	struct rpc *rpc = s->c->queue->rpc;
-	struct arena *a = arena_new(rpc->options.arena_limit);
-	struct status status = {.message = ""};
-	struct text response = TEXT("");
-	bool ok = s->answer(rpc, a, rpc_bytes(a, s->message), &response, &status);
-	grpc_byte_buffer_destroy(s->message);
+	struct rpc_call *c = TAG_OWNER(tag, struct rpc_call, batch);
+	grpc_byte_buffer_destroy(c->message);
+	c->message = NULL;
 	if (ok)
-		send_message(s, response);
+		run_then(&c->base);
 	else
-		fail(base, status.code, "%s", status.message);
-	arena_free(&a);
+		end_without_client(&c->base);
+	rpc_call_drop(c);
+}
+
+static grpc_byte_buffer *pack(const ProtobufCMessage *message)
+{
+	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
+	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
+	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+	grpc_slice_unref(slice);
+	return buffer;
+}
+
+void rpc_stream_send(struct call *base, const ProtobufCMessage *message, bool more)
+{
+	struct rpc_call *c = rpc_call_of(base);
+	grpc_op ops[2] = {{.op = GRPC_OP_SEND_MESSAGE}};
+	grpc_metadata id = {0};
+	size_t count = 1;
+	c->message = pack(message);
+	rpc_observe_sent(c, grpc_byte_buffer_length(c->message));
+	call_end_turn(base);
+	ops[0].data.send_message.send_message = c->message;
+	if (!c->begun)
+		rpc_call_greet(c, &ops[count++], &id);
+	else if (more)
+		ops[0].flags = GRPC_WRITE_BUFFER_HINT;
+	c->begun = true;
+	batch(c, ops, count, sent);
+	grpc_slice_unref(id.value);
 }
 
 static void received(struct tag *tag, bool ok)
 {
-	struct stream *s = TAG_OWNER(tag, struct stream, tag);
-	struct rpc_call *c = s->c;
-	if (s->message) {
-		answer(s);
-	} else {
-		c->base.status.code = STATUS_OK;
-		c->base.finish(&c->base);
-	}
+	struct rpc_call *c = TAG_OWNER(tag, struct rpc_call, batch);
+	grpc_byte_buffer *message = c->message;
+	c->message = NULL;
+	if (!ok)
+		end_without_client(&c->base);
+	else if (!message)
+		rpc_stream_begin(&c->base, run_then);
+	else if (rpc_call_decode(c, c->base.turn, message))
+		run_then(&c->base);
+	else
+		failed(&c->base);
+	grpc_byte_buffer_destroy(message);
 	rpc_call_drop(c);
 }
 
-static void receive_message(struct stream *s)
+void rpc_stream_receive(struct call *base)
 {
+	struct rpc_call *c = rpc_call_of(base);
 	grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
-	s->message = NULL;
-	op.data.recv_message.recv_message = &s->message;
-	batch(s, &op, 1, received);
-}
-
-enum next rpc_stream(struct call *c, stream_answer *each)
-{
-	struct stream *s = ARENA_NEW(c->arena, struct stream);
-	s->c = rpc_call_of(c);
-	s->answer = each;
-	receive_message(s);
-	return NEXT_LANE;
+	op.data.recv_message.recv_message = &c->message;
+	batch(c, &op, 1, received);
 }

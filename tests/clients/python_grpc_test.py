@@ -1,9 +1,11 @@
 """Every RPC, called by a client that protoc's own generator for Python made."""
 
 import json
+import queue
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 
 import programs
 
@@ -139,23 +141,89 @@ def test_namespaces_do_not_see_each_other(registry, stubs):
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_health_and_reflection_answer(channel, stubs):
+def test_health_answers(channel, stubs):
     health = stubs.health_grpc.HealthStub(channel)
     for service in ("", "junction.v1.Registry"):
         assert health.Check(stubs.health.HealthCheckRequest(service=service)).status == 1
     error = refusal(lambda: health.Check(stubs.health.HealthCheckRequest(service="nope")))
     assert error.code() == grpc.StatusCode.NOT_FOUND
-    reflect = stubs.reflection_grpc.ServerReflectionStub(channel).ServerReflectionInfo
-    r = stubs.reflection.ServerReflectionRequest
-    answers = list(reflect(iter([r(list_services=""),
-                                 r(file_containing_symbol="junction.v1.Registry.Call"),
-                                 r(file_by_filename="nope.proto")])))
-    names = [s.name for s in answers[0].list_services_response.service]
-    assert "junction.v1.Registry" in names and "grpc.health.v1.Health" in names
-    from google.protobuf import descriptor_pb2
-    files = [descriptor_pb2.FileDescriptorProto.FromString(f)
-             for f in answers[1].file_descriptor_response.file_descriptor_proto]
-    by_name = {f.name: f for f in files}
-    port = by_name["junction/v1/registry.proto"].message_type[1].field[2]
+    watch = health.Watch(stubs.health.HealthCheckRequest(service="junction.v1.Registry"))
+    assert next(watch).status == 1
+    watch.cancel()
+
+
+def files_of(answer):
+    return {f.name: f for f in map(descriptor_pb2.FileDescriptorProto.FromString,
+                                   answer.file_descriptor_response.file_descriptor_proto)}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection_answers(channel, stubs, version):
+    reflect = stubs.reflection_grpc[version].ServerReflectionStub(channel).ServerReflectionInfo
+    m = stubs.reflection[version]
+    r = m.ServerReflectionRequest
+    extension = m.ExtensionRequest(containing_type="google.protobuf.MethodOptions",
+                                   extension_number=72295728)
+    questions = [r(list_services=""), r(file_containing_symbol="junction.v1.Registry.Call"),
+                 r(file_by_filename="nope.proto"), r(file_containing_extension=extension),
+                 r(all_extension_numbers_of_type="google.protobuf.MethodOptions", host="h")]
+    answers = list(reflect(iter(questions)))
+    assert [a.original_request for a in answers] == questions
+    assert answers[4].valid_host == "h"
+    assert [s.name for s in answers[0].list_services_response.service] == [
+        "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection", "junction.v1.Registry"]
+    files = files_of(answers[1])
+    port = files["junction/v1/registry.proto"].message_type[1].field[2]
     assert port.name == "port" and port.proto3_optional  # the true schema, not protobuf-c's
+    assert {"google/api/http.proto", "google/protobuf/descriptor.proto"} <= set(files)
     assert answers[2].error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+    assert "google/api/annotations.proto" in files_of(answers[3])
+    assert 72295728 in answers[4].all_extension_numbers_response.extension_number
+
+
+# --- streams --------------------------------------------------------------------------------------
+
+
+def test_a_server_stream(trial, stubs):
+    m = stubs.trial
+    call = trial.Count(m.CountRequest(count=1000, padding=3))
+    answers = list(call)
+    assert [a.number for a in answers] == list(range(1, 1001))
+    assert {a.padding for a in answers} == {"xxx"} and call.code() == grpc.StatusCode.OK
+    assert list(trial.Count(m.CountRequest())) == []
+
+
+def test_a_server_stream_that_fails_after_its_messages(trial, stubs):
+    call = trial.Count(stubs.trial.CountRequest(count=2, fail_code=9))
+    assert [next(call).number, next(call).number] == [1, 2]
+    error = refusal(lambda: next(call))
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert error.details() == "asked to fail after 2"
+
+
+def test_a_client_stream(trial, stubs):
+    m = stubs.trial
+    answer = trial.Sum(m.SumRequest(number=n) for n in range(1000))
+    assert (answer.count, answer.sum) == (1000, 499500)
+    assert trial.Sum(iter([])).count == 0
+
+
+def test_a_client_stream_that_is_refused_with_details(trial, stubs):
+    error = refusal(lambda: trial.Sum(stubs.trial.SumRequest(number=n) for n in (1, -1, 1)))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    details = dict(error.trailing_metadata())["grpc-status-details-bin"]
+    bad = stubs.details.BadRequest()
+    assert stubs.status.Status.FromString(details).details[0].Unpack(bad)
+    assert bad.field_violations[0].field == "number"
+
+
+def test_a_stream_in_both_directions(trial, stubs):
+    m = stubs.trial
+    questions = queue.Queue()
+    answers = trial.Chat(iter(questions.get, None))
+    for text in ("a", "", "\u4eca"):
+        questions.put(m.ChatRequest(text=text))
+        assert next(answers).text == text
+    questions.put(None)
+    assert list(answers) == [] and answers.code() == grpc.StatusCode.OK

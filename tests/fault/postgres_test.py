@@ -73,6 +73,26 @@ def test_away_at_the_start_gone_and_back(cluster, database, stubs):
         server.stop()
 
 
+def test_a_watch_says_when_the_database_goes_and_comes(cluster, database, stubs):
+    h = stubs.health
+    server = programs.Server(database.url)
+    try:
+        with server.channel() as channel:
+            health = stubs.health_grpc.HealthStub(channel)
+            watches = [health.Watch(h.HealthCheckRequest(service=service))
+                       for service in ("", "junction.v1.Registry")]
+            assert [next(w).status for w in watches] == [h.HealthCheckResponse.SERVING] * 2
+            for _ in range(2):
+                cluster.kill()
+                assert [next(w).status for w in watches] == [h.HealthCheckResponse.NOT_SERVING] * 2
+                cluster.start()
+                assert [next(w).status for w in watches] == [h.HealthCheckResponse.SERVING] * 2
+            for watch in watches:
+                watch.cancel()
+    finally:
+        server.stop()
+
+
 class Load(threading.Thread):
     """Registers distinct names until it is stopped; remembers which were acknowledged."""
 

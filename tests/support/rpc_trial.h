@@ -41,12 +41,17 @@ static inline struct rpc_options trial_options(const char **listen)
 		.call_limit = 1000,
 		.default_deadline_ms = 60000,
 		.message_limit = 4 << 20,
+		.metadata_limit = 16 << 10,
 		.arena_limit = 8 << 20,
+		.connection_age_ms = 3600000,
+		.keepalive_ms = 60000,
+		.ping_interval_ms = 5000,
 	};
 }
 
 struct trial {
 	struct rpc *rpc;
+	struct stream_lane *streams;
 	grpc_channel *channel;
 	struct arena *arena;
 };
@@ -62,6 +67,8 @@ static inline grpc_channel *trial_channel(const char *target)
 static inline void trial_start(
 	struct trial *t, const struct rpc_options *options, call_step *const *steps)
 {
+	t->streams = stream_lane_start();
+	call_use_lanes(NULL, NULL, t->streams);
 	t->rpc = rpc_open(options);
 	assert_non_null(t->rpc);
 	rpc_start(t->rpc, steps);
@@ -72,9 +79,11 @@ static inline void trial_start(
 static inline void trial_stop(struct trial *t)
 {
 	grpc_channel_destroy(t->channel);
+	stream_lane_drain(t->streams);
 	rpc_drain(t->rpc, 0);
 	rpc_stop(t->rpc);
 	rpc_free(&t->rpc);
+	stream_lane_stop(&t->streams);
 	arena_free(&t->arena);
 }
 

@@ -75,6 +75,8 @@ static void finish(struct call *c)
 	atomic_store(&((struct trial *)c)->ended, true);
 }
 
+static const struct call_transport transport = {.finish = finish};
+
 static enum next go_on(struct call *c)
 {
 	((struct trial *)c)->port = port_of("waited");
@@ -93,7 +95,7 @@ static struct trial *start_waiting(int64_t revision)
 	struct trial *t = ARENA_NEW(arena, struct trial);
 
 	t->call.arena = arena;
-	t->call.finish = finish;
+	t->call.transport = &transport;
 	t->call.deadline = clock_now() + 600 * CLOCK_SECOND;
 	t->revision = revision;
 	trial_together(lane_loop(lanes, 1), park, t);

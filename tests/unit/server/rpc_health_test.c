@@ -1,8 +1,9 @@
 #include "grpc/health/v1/health.pb-c.h"
-#include "tests/support/rpc_trial.h"
+#include "tests/support/rpc_stream.h"
 
 #define CHECK_PATH  "/grpc.health.v1.Health/Check"
 #define SERVING     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+#define UNKNOWN     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
 #define NOT_SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
 
 static enum next nothing(struct call *c)
@@ -87,13 +88,83 @@ static void a_list_names_the_server_and_each_service_once(void **state)
 	asked_free(q);
 }
 
-static void a_watch_is_refused_with_a_sentence(void **state)
+/* --- Watch ----------------------------------------------------------------------------------- */
+
+static struct trial_stream *watch(const char *service)
 {
-	struct asked *q =
-		asked_wait(ask(trial.channel, "/grpc.health.v1.Health/Watch", TEXT(""), NULL, 0));
-	assert_int_equal(q->code, GRPC_STATUS_UNIMPLEMENTED);
-	assert_true(text_starts(asked_message(&trial, q), TEXT("Watch is not served")));
-	asked_free(q);
+	Grpc__Health__V1__HealthCheckRequest in = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+	in.service = (char *)service;
+	struct trial_stream *s = trial_stream_open(&trial, "/grpc.health.v1.Health/Watch");
+	trial_stream_send(s, guard_pack(trial.arena, &in.base));
+	trial_stream_half_close(s);
+	return s;
+}
+
+static int next_status(struct trial_stream *s)
+{
+	const Grpc__Health__V1__HealthCheckResponse *out =
+		trial_stream_receive(s, &grpc__health__v1__health_check_response__descriptor);
+	assert_non_null(out);
+	return out->status;
+}
+
+static void cancel_watch(struct trial_stream *s)
+{
+	grpc_call_cancel(s->call, NULL);
+	assert_int_equal(trial_stream_end(s), GRPC_STATUS_CANCELLED);
+	trial_stream_free(s);
+}
+
+static void a_watch_says_the_status_now_and_whenever_it_changes(void **state)
+{
+	struct trial_stream *whole = watch(""), *one = watch("junction.v1.Registry");
+	assert_int_equal(next_status(whole), NOT_SERVING);
+	assert_int_equal(next_status(one), NOT_SERVING);
+	for (int i = 0; i < 3; i++) {
+		rpc_set_serving(trial.rpc, true);
+		assert_int_equal(next_status(whole), SERVING);
+		assert_int_equal(next_status(one), SERVING);
+		rpc_set_serving(trial.rpc, true); /* no change, no answer */
+		rpc_set_serving(trial.rpc, false);
+		assert_int_equal(next_status(whole), NOT_SERVING);
+		assert_int_equal(next_status(one), NOT_SERVING);
+	}
+	cancel_watch(whole);
+	cancel_watch(one);
+}
+
+static void wait_until_watches(int count)
+{
+	while (stream_lane_depth(trial.streams) != count)
+		sched_yield();
+}
+
+static void a_watch_of_an_unknown_service_says_so_and_goes_on(void **state)
+{
+	struct trial_stream *s = watch("junction.v1.Nothing");
+	assert_int_equal(next_status(s), UNKNOWN);
+	wait_until_watches(1);
+	rpc_set_serving(trial.rpc, true);
+	cancel_watch(s);
+}
+
+static void a_watch_whose_client_has_gone_is_freed(void **state)
+{
+	struct trial_stream *s = watch("");
+	wait_until_watches(1);
+	cancel_watch(s);
+	wait_until_watches(0);
+	assert_true(rpc_drain(trial.rpc, 60000));
+}
+
+static void a_watch_ends_with_the_server(void **state)
+{
+	struct trial_stream *s = watch("");
+	assert_int_equal(next_status(s), NOT_SERVING);
+	wait_until_watches(1);
+	stream_lane_drain(trial.streams);
+	assert_int_equal(trial_stream_end(s), GRPC_STATUS_UNAVAILABLE);
+	trial_stream_free(s);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -105,7 +176,10 @@ int main(void)
 		TEST(each_served_service_has_the_server_state),
 		TEST(an_unknown_service_is_not_found),
 		TEST(a_list_names_the_server_and_each_service_once),
-		TEST(a_watch_is_refused_with_a_sentence),
+		TEST(a_watch_says_the_status_now_and_whenever_it_changes),
+		TEST(a_watch_of_an_unknown_service_says_so_and_goes_on),
+		TEST(a_watch_whose_client_has_gone_is_freed),
+		TEST(a_watch_ends_with_the_server),
 	};
 	grpc_init();
 	int failures = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 #include "google/protobuf/descriptor.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
-#include "tests/support/rpc_trial.h"
+#include "tests/support/rpc_stream.h"
 
 typedef Grpc__Reflection__V1alpha__ServerReflectionRequest request;
 typedef Grpc__Reflection__V1alpha__ServerReflectionResponse response;
@@ -20,76 +20,14 @@ static const char *listen_on[] = {"127.0.0.1:0", NULL};
 static struct trial trial;
 
 /* A stream that stays open between questions. */
-static grpc_completion_queue *cq;
-static grpc_call *stream;
-static grpc_status_code code;
-static grpc_slice details;
-static grpc_metadata_array initial, trailing;
-
-static void run_batch(const grpc_op *ops, size_t count, void *tag)
-{
-	CHECK(grpc_call_start_batch(stream, ops, count, tag, NULL) == GRPC_CALL_OK);
-}
-
-static void wait_tag(void *tag)
-{
-	grpc_event e =
-		grpc_completion_queue_pluck(cq, tag, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	CHECK(e.type == GRPC_OP_COMPLETE);
-}
-
-static void open_stream(void)
-{
-	cq = grpc_completion_queue_create_for_pluck(NULL);
-	stream = grpc_channel_create_call(trial.channel, NULL, 0, cq,
-		grpc_slice_from_static_string(api_methods[METHOD_REFLECTION].path), NULL,
-		gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	grpc_metadata_array_init(&initial);
-	grpc_metadata_array_init(&trailing);
-	grpc_op ops[2] = {
-		{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_RECV_INITIAL_METADATA}};
-	ops[0].flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY;
-	ops[1].data.recv_initial_metadata.recv_initial_metadata = &initial;
-	run_batch(ops, 2, &initial);
-	grpc_op end = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT};
-	end.data.recv_status_on_client.trailing_metadata = &trailing;
-	end.data.recv_status_on_client.status = &code;
-	end.data.recv_status_on_client.status_details = &details;
-	run_batch(&end, 1, &code);
-}
-
-static void close_stream(void)
-{
-	wait_tag(&initial);
-	grpc_metadata_array_destroy(&initial);
-	grpc_metadata_array_destroy(&trailing);
-	grpc_slice_unref(details);
-	grpc_call_unref(stream);
-	grpc_completion_queue_shutdown(cq);
-	grpc_completion_queue_destroy(cq);
-}
+static struct trial_stream *stream;
 
 /* NULL if the stream ends instead. */
 static const response *ask_bytes(struct text question)
 {
-	grpc_slice bytes = slice_of(question);
-	grpc_byte_buffer *sent = grpc_raw_byte_buffer_create(&bytes, 1), *got = NULL;
-	grpc_op ops[2] = {{.op = GRPC_OP_SEND_MESSAGE}, {.op = GRPC_OP_RECV_MESSAGE}};
-	struct status status;
-	ops[0].data.send_message.send_message = sent;
-	ops[1].data.recv_message.recv_message = &got;
-	run_batch(ops, 2, &got);
-	wait_tag(&got);
-	grpc_slice_unref(bytes);
-	grpc_byte_buffer_destroy(sent);
-	if (!got)
-		return NULL;
-	const response *out = (const response *)guard_unpack(trial.arena,
-		&grpc__reflection__v1alpha__server_reflection_response__descriptor,
-		text_of_buffer(trial.arena, got), &status);
-	assert_non_null(out);
-	grpc_byte_buffer_destroy(got);
-	return out;
+	trial_stream_send(stream, question);
+	return trial_stream_receive(
+		stream, &grpc__reflection__v1alpha__server_reflection_response__descriptor);
 }
 
 static const response *ask_stream(const request *in)
@@ -101,18 +39,15 @@ static int setup(void **state)
 {
 	struct rpc_options options = trial_options(listen_on);
 	trial_start(&trial, &options, steps);
-	open_stream();
+	stream = trial_stream_open(&trial, api_methods[METHOD_REFLECTION].path);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	grpc_op half = {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT};
-	run_batch(&half, 1, &half);
-	wait_tag(&half);
-	wait_tag(&code);
-	assert_int_equal(code, GRPC_STATUS_OK);
-	close_stream();
+	trial_stream_half_close(stream);
+	assert_int_equal(trial_stream_end(stream), GRPC_STATUS_OK);
+	trial_stream_free(stream);
 	trial_stop(&trial);
 	return 0;
 }
@@ -157,7 +92,7 @@ static void the_list_names_what_is_served(void **state)
 		registry += strcmp(out->list_services_response->service[i]->name,
 				    "junction.v1.Registry") == 0;
 	assert_int_equal(registry, 1);
-	assert_int_equal(out->list_services_response->n_service, 3);
+	assert_int_equal(out->list_services_response->n_service, 4);
 	assert_int_equal(out->original_request->message_request_case, CASE(LIST_SERVICES));
 }
 
@@ -235,7 +170,7 @@ static void the_numbers_of_extensions_are_listed(void **state)
 
 static int teardown_ended(void **state)
 {
-	close_stream();
+	trial_stream_free(stream);
 	trial_stop(&trial);
 	return 0;
 }
@@ -243,8 +178,7 @@ static int teardown_ended(void **state)
 static void a_malformed_question_ends_the_stream(void **state)
 {
 	assert_null(ask_bytes(TEXT("\x0a\xff")));
-	wait_tag(&code);
-	assert_int_equal(code, GRPC_STATUS_INVALID_ARGUMENT);
+	assert_int_equal(trial_stream_end(stream), GRPC_STATUS_INVALID_ARGUMENT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

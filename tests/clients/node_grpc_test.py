@@ -1,0 +1,73 @@
+"""The streams and errors of Trial, as a client in JavaScript sees them (grpc-js)."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+import programs
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node")
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """The client beside its packages, as package-lock.json names them."""
+    with tempfile.TemporaryDirectory(prefix="jt-node-") as folder:
+        for name in ("package.json", "package-lock.json", "client.js"):
+            shutil.copy(os.path.join(HERE, name), folder)
+        subprocess.run(["npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
+                        "--no-fund"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def result(installed, trial_server):
+    folders = [os.path.join(programs.ROOT, "tests", "trial"), os.path.join(programs.ROOT, "proto"),
+               "/usr/include"]
+    done = subprocess.run(["node", "client.js", trial_server.address, *folders], cwd=installed,
+                          capture_output=True, text=True, timeout=programs.WAIT, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_unary_call(result):
+    assert result["unary"]["int64_value"] == "9007199254740993"
+    assert result["unary"]["string_value"] == "今"
+
+
+@pytest.mark.parametrize("kind, field", [("unary_failure", "number"), ("refused_stream", "count")])
+def test_a_failure_with_details(result, stubs, kind, field):
+    failure = result[kind]
+    assert failure["code"] == 3 and failure["details"] == f"{field}: must not be negative"
+    status = stubs.status.Status.FromString(bytes.fromhex(failure["status"][0]))
+    bad = stubs.details.BadRequest()
+    assert status.details[0].Unpack(bad) and bad.field_violations[0].field == field
+
+
+def test_a_server_stream(result):
+    stream = result["server_stream"]
+    assert [a["number"] for a in stream["answers"]] == ["1", "2", "3"]
+    assert (stream["code"], stream["details"]) == (9, "asked to fail after 3")
+
+
+def test_a_client_stream(result):
+    assert result["client_stream"] == {"count": "2", "sum": "9007199254740993"}
+
+
+def test_a_stream_in_both_directions(result):
+    assert [a.get("text", "") for a in result["both"]["answers"]] == ["one", "", "今"]
+    assert result["both"]["code"] == 0
+
+
+def test_a_stream_that_is_cancelled_is_freed(result, trial, stubs):
+    assert [a["number"] for a in result["cancelled"]["answers"]] == ["1", "2", "3"]
+    assert result["cancelled"]["code"] == 1
+    end = time.monotonic() + programs.WAIT
+    while trial.Streams(stubs.trial.StreamsRequest()).in_progress:
+        assert time.monotonic() < end, "did not end"
+        time.sleep(0.01)
