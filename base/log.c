@@ -30,11 +30,32 @@ void log_set_level(enum log_level level)
 	atomic_store_explicit(&least, (int)level, memory_order_relaxed);
 }
 
+enum log_level log_level_now(void)
+{
+	return (enum log_level)atomic_load_explicit(&least, memory_order_relaxed);
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return levels[level];
+}
+
 bool log_level_named(const char *name, enum log_level *level)
 {
 	for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
 		if (strcmp(name, levels[i]) == 0) {
 			*level = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+bool log_access_named(const char *name, enum log_access *access)
+{
+	static const char *const names[] = {"all", "errors", "none"};
+	for (int i = LOG_ACCESS_ALL; i <= LOG_ACCESS_NONE; i++)
+		if (strcmp(name, names[i]) == 0) {
+			*access = (enum log_access)i;
 			return true;
 		}
 	return false;

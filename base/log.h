@@ -13,8 +13,17 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-void log_set_level(enum log_level level);
+void log_set_level(enum log_level level);                      /* any time */
+enum log_level log_level_now(void);                            /* the least that is logged */
 bool log_level_named(const char *name, enum log_level *level); /* "debug" "info" "warn" "error" */
+const char *log_level_name(enum log_level level);
+
+/* Of which calls or requests a line is logged. */
+enum log_access { LOG_ACCESS_ALL, LOG_ACCESS_ERRORS, LOG_ACCESS_NONE };
+bool log_access_named(const char *name, enum log_access *access); /* "all" "errors" "none" */
+/* What a caller may have made as long as it likes, cut for a line. */
+#define LOG_VALUE_MAX       256
+#define LOG_CUT(key, slice) LOG_SLICE(key, text_until((slice), LOG_VALUE_MAX))
 
 struct log_field {
 	const char *key;

@@ -267,3 +267,20 @@ bool option_loopback(const char *host)
 		return IN6_IS_ADDR_LOOPBACK(&v6);
 	return strcmp(host, "localhost") == 0;
 }
+
+const char *option_admin(const struct option_program *program, const char *given, bool insecure)
+{
+	char host[256];
+	int port;
+
+	if (strcmp(given, "none") == 0)
+		return NULL;
+	if (!option_address(given, host, &port))
+		option_refuse(program, "--admin must be ADDRESS:PORT or none, not \"%s\"", given);
+	if (!option_loopback(host) && !insecure)
+		option_refuse(program,
+			"--admin %s can be reached from other machines, and whoever reaches it is "
+			"obeyed; say --insecure if that is meant",
+			given);
+	return given;
+}

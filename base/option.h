@@ -44,6 +44,15 @@ struct option {
 		.maximum = (most)                                                                  \
 	}
 
+/* Of the listener in base/admin, which every program that serves has. */
+#define OPTION_ADMIN(variable, normal, where)                                                      \
+	{                                                                                          \
+		.name = "--admin", .environment = variable, .kind = OPTION_STRING, .value = where, \
+		.fallback = normal, .unit = "ADDRESS:PORT|none",                                   \
+		.help = "Where to serve metrics and the log level over HTTP; port 0 takes a "      \
+			"free one."                                                                \
+	}
+
 struct option_program {
 	const char *name;     /* "junctiond" */
 	const char *synopsis; /* "junctiond [options] [migrate]" */
@@ -65,6 +74,9 @@ _Noreturn void option_refuse(const struct option_program *program, const char *f
 
 /* "host:port", "[::1]:port" or ":port" (host ""): false if it is none; port 0 to 65535. */
 bool option_address(const char *text, char host[256], int *port);
+/* The address, or NULL for "none". Refuses what is neither and, unless insecure, what other
+ * machines can reach. */
+const char *option_admin(const struct option_program *program, const char *given, bool insecure);
 /* 127.0.0.0/8, ::1 or localhost: only this machine reaches it. */
 bool option_loopback(const char *host);
 

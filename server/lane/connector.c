@@ -33,6 +33,7 @@ static void on_lost(void *arg, const char *reason)
 	log_event(LOG_WARN, "connection to the database lost",
 		LOG_NUMBER("lane", slot->thread->number), LOG_TEXT("reason", reason));
 	slot->link = NULL;
+	atomic_fetch_sub(&slot->thread->lanes->up, 1);
 	slot->changed(slot);
 }
 
@@ -47,6 +48,8 @@ static void connected(struct lane_thread *t)
 	c->delay_ms = DELAY_LEAST_MS;
 	c->logged[0] = '\0';
 	slot->wanted = false;
+	atomic_fetch_sub(&t->lanes->wanted, 1);
+	atomic_fetch_add(&t->lanes->up, 1);
 	slot->link = link_open(loop_uv(t->loop), c->conn,
 		&(struct link_owner){.room = on_room, .lost = on_lost, .arg = slot});
 	c->conn = NULL;
@@ -125,6 +128,7 @@ void connector_want(struct slot *slot)
 	if (slot->wanted || slot->link || slot->thread->stopping)
 		return;
 	slot->wanted = true;
+	atomic_fetch_add(&slot->thread->lanes->wanted, 1);
 	slot->next = NULL;
 	while (*end)
 		end = &(*end)->next;

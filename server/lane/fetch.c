@@ -224,6 +224,11 @@ bool fetch_submit(struct fetch_lane *lane, struct fetch_job *job)
 	return true;
 }
 
+int fetch_depth(const struct fetch_lane *lane)
+{
+	return atomic_load(&lane->jobs);
+}
+
 /* --- curl on libuv --------------------------------------------------------------------------- */
 
 static void finish_completed(struct fetch_lane *lane)

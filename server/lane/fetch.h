@@ -66,5 +66,6 @@ struct fetch_options {
 struct fetch_lane *fetch_start(const struct fetch_options *options);
 void fetch_stop(struct fetch_lane **lane); /* jobs in flight fail with UNAVAILABLE */
 bool fetch_submit(struct fetch_lane *lane, struct fetch_job *job); /* false: full */
+int fetch_depth(const struct fetch_lane *lane); /* jobs accepted and not ended; any thread */
 
 #endif

@@ -141,6 +141,7 @@ struct lane_thread {
 
 struct lanes {
 	struct lanes_options options;
+	atomic_int up, wanted; /* slots that are connected, that want to be */
 	char *database_url;
 	struct lane_thread threads[THREADS_MOST];
 };

@@ -66,6 +66,28 @@ bool lanes_ready(const struct lanes *lanes)
 	return true;
 }
 
+int lanes_depth(const struct lanes *lanes, enum lane_kind kind)
+{
+	int depth = 0;
+	for (int i = 0; i < lanes->options.threads; i++) {
+		const struct lane_thread *t = &lanes->threads[i];
+		const atomic_int *queued[] = {
+			&t->query.queued, &t->append.queued, &t->change.queued, &t->work.queued};
+		depth += atomic_load_explicit(queued[kind], memory_order_relaxed);
+	}
+	return depth;
+}
+
+int lanes_connections(const struct lanes *lanes)
+{
+	return atomic_load(&lanes->up);
+}
+
+int lanes_connecting(const struct lanes *lanes)
+{
+	return atomic_load(&lanes->wanted);
+}
+
 /* --- hooks ---------------------------------------------------------------------------------- */
 
 void lane_thread_connected(struct lane_thread *t)

@@ -86,6 +86,11 @@ struct loop *lane_loop(struct lanes *lanes, int thread); /* thread 0 to threads 
 
 /* PostgreSQL answers on every lane thread's read connection, and its schema is current. */
 bool lanes_ready(const struct lanes *lanes);
+/* Any thread: jobs that wait in a lane, those of work also while they run; and connections. */
+enum lane_kind { LANE_QUERY, LANE_APPEND, LANE_CHANGE, LANE_WORK };
+int lanes_depth(const struct lanes *lanes, enum lane_kind kind);
+int lanes_connections(const struct lanes *lanes); /* that are up */
+int lanes_connecting(const struct lanes *lanes);  /* that are wanted and not up */
 /* Called on a lane thread each time its read connection has come up. Before the first use. */
 void lanes_on_connect(struct lanes *lanes, void (*run)(void *arg, int thread), void *arg);
 

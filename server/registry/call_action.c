@@ -57,29 +57,24 @@ static bool read_url(struct call *c, const struct service *service, const struct
 	return true;
 }
 
-/* W3C traceparent, a new span of the call's trace; data NULL if its id is none of that standard's.
- */
-static struct text traceparent(struct call *c)
+/* What the caller names in its headers stays as it is; tracestate goes with traceparent only. */
+static void add_trace(struct call *c, struct header_list *list)
 {
-	struct text trace = c->caller.trace;
-	char id[37];
+	const struct trace *trace = &c->caller.trace;
 
-	for (size_t i = 0; i < trace.size; i++) {
-		if (!memchr("0123456789abcdef", trace.data[i], 16))
-			return (struct text){0};
+	if (!header_has(list, "traceparent")) {
+		header_add(list, "traceparent", trace_parent(trace, c->arena));
+		if (trace->state.size && !header_has(list, "tracestate"))
+			header_add(list, "tracestate", trace->state);
 	}
-	if (trace.size != 32)
-		return (struct text){0};
-	uuid_random(id);
-	return text_of(
-		arena_printf(c->arena, "00-%.*s-%.8s%.8s-01", TEXT_ARGS(trace), id, id + 28));
+	if (!header_has(list, "x-request-id"))
+		header_add(list, "X-Request-ID", trace->request_id);
 }
 
 static bool read_headers(struct call *c, const char *content_type, struct fetch_request *request)
 {
 	const Registry__CallRequest *in = call_request(c, Registry__CallRequest);
 	struct header_list list = {{.arena = c->arena}};
-	struct text trace = traceparent(c);
 	const struct json *object;
 
 	if (!call_object(
@@ -88,8 +83,7 @@ static bool read_headers(struct call *c, const char *content_type, struct fetch_
 		return false;
 	if (content_type && !header_has(&list, "content-type"))
 		header_add(&list, "Content-Type", text_of(content_type));
-	if (trace.data && !header_has(&list, "traceparent"))
-		header_add(&list, "traceparent", trace);
+	add_trace(c, &list);
 	header_add(
 		&list, "junction-hops", text_of(arena_printf(c->arena, "%d", c->caller.hops + 1)));
 	request->headers = header_items(&list, &request->header_count);

@@ -39,6 +39,7 @@ struct feed {
 	int64_t poll_ns;
 	struct loop_task starting;
 	_Atomic int64_t applied; /* revision that the index holds */
+	_Atomic int64_t current_at;
 	atomic_bool ready;
 
 	/* The home thread's. */
@@ -144,6 +145,8 @@ static void apply(struct feed *f)
 	}
 	f->failing = false;
 	atomic_store(&f->applied, f->position);
+	if (!f->full)
+		atomic_store(&f->current_at, f->last_ask);
 	atomic_store(&f->ready, true);
 }
 
@@ -255,7 +258,7 @@ struct feed *feed_start(
 	f->home = home;
 	f->index = index;
 	f->poll_ns = poll_ms * CLOCK_MS;
-	f->last_ask = clock_now();
+	f->last_ask = f->current_at = clock_now();
 	f->starting.run = start;
 	loop_post(home, &f->starting);
 	lanes_on_connect(lanes, connected, f);
@@ -265,6 +268,16 @@ struct feed *feed_start(
 bool feed_ready(const struct feed *feed)
 {
 	return atomic_load(&feed->ready);
+}
+
+int64_t feed_revision(const struct feed *feed)
+{
+	return atomic_load(&feed->applied);
+}
+
+int64_t feed_current_at(const struct feed *feed)
+{
+	return atomic_load(&feed->current_at);
 }
 
 void feed_free(struct feed **feed)

@@ -18,6 +18,11 @@ struct feed *feed_start(
 	struct lanes *lanes, struct loop *home, struct index *index, int64_t poll_ms);
 /* The first load is in the index. Any thread. */
 bool feed_ready(const struct feed *feed);
+/* The revision that the index holds; 0 before the first load. Any thread. */
+int64_t feed_revision(const struct feed *feed);
+/* On clock_now(): the index holds all that was committed before; the feed's start until it has been
+ * loaded. Any thread. */
+int64_t feed_current_at(const struct feed *feed);
 /* After the lanes have stopped. */
 void feed_free(struct feed **feed);
 

@@ -18,6 +18,7 @@
 struct space {
 	char *name;
 	struct table services; /* struct service_entry */
+	size_t nodes;          /* of all of them */
 };
 
 struct index {
@@ -163,6 +164,21 @@ void service_list_release(struct service_list *list)
 	*list = (struct service_list){0};
 }
 
+struct index_size index_size(struct index *index)
+{
+	struct index_size size = {0};
+	struct table_cursor cursor = {0};
+	const struct space *space;
+
+	pthread_rwlock_rdlock(&index->lock);
+	while ((space = table_next(&index->spaces, &cursor))) {
+		size.services += space->services.count;
+		size.nodes += space->nodes;
+	}
+	pthread_rwlock_unlock(&index->lock);
+	return size;
+}
+
 /* --- changing ------------------------------------------------------------------------------- */
 
 static struct space *space_of(struct table *spaces, struct text name)
@@ -182,8 +198,11 @@ static struct space *space_of(struct table *spaces, struct text name)
 static void put_entry(struct space *space, struct service_entry *fresh, struct service_entry *old)
 {
 	table_put(&space->services, fresh->service.key, fresh);
-	if (old)
+	space->nodes += fresh->service.node_count;
+	if (old) {
+		space->nodes -= old->service.node_count;
 		service_release(&old->service);
+	}
 }
 
 static void put_service(struct table *spaces, uint64_t batch, const struct index_change *change)
@@ -205,6 +224,7 @@ static void delete_service(struct table *spaces, const struct index_change *chan
 	if (!old)
 		return;
 	table_remove(&space->services, change->service_key);
+	space->nodes -= old->service.node_count;
 	service_release(&old->service);
 	if (space->services.count == 0) {
 		table_remove(spaces, change->space);

@@ -65,6 +65,12 @@ struct service_list index_services_named(
 	struct index *index, struct text space, char *const *names, size_t count);
 void service_list_release(struct service_list *list);
 
+/* Of all namespaces. */
+struct index_size {
+	size_t services, nodes;
+};
+struct index_size index_size(struct index *index);
+
 /* By short name ("list") or full name ("demo.list"), any case; NULL if there is none. Lives as long
  * as the service. */
 const struct action *service_action(const struct service *service, struct text name);

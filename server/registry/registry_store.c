@@ -94,7 +94,7 @@ static void put_caller(const struct call *c, struct text columns[CALLER_COLUMNS]
 	columns[0] = or_empty(c->caller.address);
 	columns[1] = or_empty(c->caller.application);
 	columns[2] = or_empty(c->caller.user);
-	columns[3] = or_empty(c->caller.trace);
+	columns[3] = or_empty(c->caller.trace.id);
 }
 
 /* Equal for names that differ by case only, hence never in one batch. NUL parts the names. */
