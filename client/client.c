@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "proto/runtime/guard.h"
 
@@ -21,6 +22,7 @@ struct junction {
 	grpc_channel *channel;
 	char *space;
 	int64_t timeout_ms;
+	char *fault; /* why no call can be made, or NULL */
 };
 
 struct junction_reply {
@@ -41,6 +43,36 @@ static grpc_arg integer_argument(const char *name, int value)
 	return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)name, .value.integer = value};
 }
 
+/* TLS as the options say; NULL with the reason. */
+static grpc_channel_credentials *make_credentials(
+	const struct junction_options *options, char reason[FILES_REASON_SIZE])
+{
+	enum { CA, CERT, KEY, FILES };
+	struct watched_file files[FILES] = {
+		{"ca", options->ca}, {"cert", options->cert}, {"key", options->key}};
+	bool given = options->ca || options->cert || options->key || options->server_name;
+	if (!given)
+		return grpc_insecure_credentials_create();
+	const char *wrong = NULL;
+	if (!options->ca)
+		wrong = "cert, key and server name need a ca";
+	else if (!options->cert != !options->key)
+		wrong = "cert and key are given together or not at all";
+	else if (options->target && strncmp(options->target, "unix:", 5) == 0)
+		wrong = "ca: a server at a unix socket has no TLS";
+	if (wrong) {
+		snprintf(reason, FILES_REASON_SIZE, "%s", wrong);
+		return NULL;
+	}
+	if (!files_read(files, FILES, reason))
+		return NULL;
+	grpc_ssl_pem_key_cert_pair pair = {files[KEY].text, files[CERT].text};
+	grpc_channel_credentials *tls = grpc_ssl_credentials_create(
+		files[CA].text, pair.private_key ? &pair : NULL, NULL, NULL);
+	files_forget(files, FILES);
+	return tls;
+}
+
 struct junction *junction_open(const struct junction_options *options)
 {
 	grpc_init();
@@ -53,12 +85,22 @@ struct junction *junction_open(const struct junction_options *options)
 		integer_argument(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100),
 		integer_argument(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000),
 		integer_argument(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+		/* Last: it counts only if there is a name. */
+		{.type = GRPC_ARG_STRING,
+			.key = (char *)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
+			.value.string = (char *)options->server_name},
 	};
-	grpc_channel_args channel = {sizeof(arguments) / sizeof(*arguments), arguments};
-	grpc_channel_credentials *insecure = grpc_insecure_credentials_create();
+	grpc_channel_args channel = {
+		sizeof(arguments) / sizeof(*arguments) - !options->server_name, arguments};
+	char reason[FILES_REASON_SIZE];
+	grpc_channel_credentials *credentials = make_credentials(options, reason);
+	if (!credentials) {
+		j->fault = check_strdup(reason);
+		return j;
+	}
 	j->channel = grpc_channel_create(
-		options->target ? options->target : "127.0.0.1:50051", insecure, &channel);
-	grpc_channel_credentials_release(insecure);
+		options->target ? options->target : "127.0.0.1:50051", credentials, &channel);
+	grpc_channel_credentials_release(credentials);
 	return j;
 }
 
@@ -66,7 +108,9 @@ void junction_close(struct junction **j)
 {
 	if (!*j)
 		return;
-	grpc_channel_destroy((*j)->channel);
+	if ((*j)->channel)
+		grpc_channel_destroy((*j)->channel);
+	free((*j)->fault);
 	free((*j)->space);
 	free(*j);
 	*j = NULL;
@@ -153,6 +197,10 @@ struct junction_reply *junction_invoke(struct junction *j, const char *method,
 	const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
 	struct junction_error *error)
 {
+	if (j->fault) {
+		refuse(error, STATUS_INVALID_ARGUMENT, text_of(j->fault));
+		return NULL;
+	}
 	struct answer answer = {.details = grpc_empty_slice()};
 	grpc_metadata_array_init(&answer.initial);
 	grpc_metadata_array_init(&answer.trailing);

@@ -30,6 +30,10 @@ struct junction_options {
 	const char *target; /* "host:port" or "unix:/path"; NULL is 127.0.0.1:50051 */
 	const char *space;  /* namespace: sent as x-namespace; NULL is the server's default */
 	int64_t timeout_ms; /* of each call, 1 or more; 0 is 30,000 */
+	/* TLS, from PEM files that are read by junction_open(); not for a unix socket. */
+	const char *ca;          /* whose certificates the server may have; NULL: no TLS */
+	const char *cert, *key;  /* what the client shows, chain and key; NULL: nothing */
+	const char *server_name; /* to be in the server's certificate; NULL: the target's host */
 };
 
 /* Why a call failed: a gRPC status code (grpc.io/docs/guides/status-codes), never 0. */
@@ -40,7 +44,7 @@ struct junction_error {
 
 struct junction_reply;
 
-/* Never fails: an unreachable server shows at the first call. */
+/* Never fails: an unreachable server, or a file that cannot be used, shows at the first call. */
 struct junction *junction_open(const struct junction_options *options);
 /* No call may be in progress. Clears the pointer; NULL allowed. */
 void junction_close(struct junction **j);

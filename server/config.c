@@ -10,7 +10,7 @@
 static struct config values;
 /* What is text on the command line and something else afterwards. */
 static struct {
-	const char *egress_loopback, *egress_private, *log_level;
+	const char *egress_loopback, *egress_private, *admin, *log_level, *access_log;
 } words;
 
 #define MILLISECONDS_MAX (24 * 3600 * 1000)
@@ -55,6 +55,32 @@ static const struct option options[] = {
 		.kind = OPTION_FLAG,
 		.value = &values.insecure,
 		.help = "Allows addresses that other machines can reach, unencrypted."},
+	{.name = "--tls-cert",
+		.environment = "JUNCTION_TLS_CERT",
+		.kind = OPTION_STRING,
+		.value = &values.tls_cert,
+		.unit = "FILE",
+		.help = "Certificate and chain (PEM) to serve TLS with at all --listen; "
+			"read again when it changes, or on SIGHUP."},
+	{.name = "--tls-key",
+		.environment = "JUNCTION_TLS_KEY",
+		.kind = OPTION_STRING,
+		.value = &values.tls_key,
+		.unit = "FILE",
+		.help = "The certificate's key (PEM, no passphrase)."},
+	{.name = "--tls-client-ca",
+		.environment = "JUNCTION_TLS_CLIENT_CA",
+		.kind = OPTION_STRING,
+		.value = &values.tls_client_ca,
+		.unit = "FILE",
+		.help = "Authorities (PEM) that clients must show a certificate of."},
+	{.name = "--bridge-name",
+		.environment = "JUNCTION_BRIDGE_NAME",
+		.kind = OPTION_LIST,
+		.value = &values.bridge_names,
+		.unit = "NAME",
+		.help = "DNS name (or, of a certificate without one, common name) of a client "
+			"that is believed about its callers, as the bridge is at --socket."},
 	NUMBER("--rpc-threads", "JUNCTION_RPC_THREADS", rpc_threads, "2", "threads", 1, 16,
 		"Threads that receive calls."),
 	NUMBER("--lane-threads", "JUNCTION_LANE_THREADS", lane_threads, "2", "threads", 1, 16,
@@ -69,11 +95,24 @@ static const struct option options[] = {
 		"Calls that wait in one lane; one more is refused at once."),
 	NUMBER("--message-limit", "JUNCTION_MESSAGE_LIMIT", message_limit, "4194304", "bytes", 1024,
 		1 << 30, "Largest request."),
+	NUMBER("--metadata-limit", "JUNCTION_METADATA_LIMIT", metadata_limit, "16384", "bytes",
+		1024, 1 << 20,
+		"Largest metadata of a call, each entry counted as 32 bytes more; a client "
+		"that sends four times as much loses its connection."),
 	NUMBER("--call-memory-limit", "JUNCTION_CALL_MEMORY_LIMIT", call_memory_limit, "67108864",
 		"bytes", 65536, INT64_C(1) << 32, "Memory that one call may use."),
 	NUMBER("--default-deadline-ms", "JUNCTION_DEFAULT_DEADLINE_MS", default_deadline_ms,
 		"60000", "milliseconds", 1, MILLISECONDS_MAX,
-		"Deadline of a call that has none, and the longest that counts."),
+		"Deadline of a call that has none, and the longest that counts; a stream lasts "
+		"as long as its client wants."),
+	NUMBER("--connection-age-ms", "JUNCTION_CONNECTION_AGE_MS", connection_age_ms, "1800000",
+		"milliseconds", 100, MILLISECONDS_MAX,
+		"Age at which a client is told to connect anew, give or take a tenth, so that "
+		"balancers can even out; its streams go on."),
+	NUMBER("--keepalive-ms", "JUNCTION_KEEPALIVE_MS", keepalive_ms, "60000", "milliseconds",
+		1000, MILLISECONDS_MAX,
+		"Silence after which a client is asked whether it is still there; it has 20 "
+		"seconds to answer."),
 	NUMBER("--statement-timeout-ms", "JUNCTION_STATEMENT_TIMEOUT_MS", statement_timeout_ms,
 		"10000", "milliseconds", 1, MILLISECONDS_MAX,
 		"Longest that a statement may run in PostgreSQL."),
@@ -111,6 +150,14 @@ static const struct option options[] = {
 	NUMBER("--registry-poll-ms", "JUNCTION_REGISTRY_POLL_MS", registry_poll_ms, "200",
 		"milliseconds", 10, 60000,
 		"How often to look for what other servers have registered."),
+	OPTION_ADMIN("JUNCTION_ADMIN", "127.0.0.1:50052", &words.admin),
+	{.name = "--access-log",
+		.environment = "JUNCTION_ACCESS_LOG",
+		.kind = OPTION_STRING,
+		.value = &words.access_log,
+		.fallback = "errors",
+		.unit = "all|errors|none",
+		.help = "Of which calls a line is logged; errors are those that are not OK."},
 	{.name = "--log-level",
 		.environment = "JUNCTION_LOG_LEVEL",
 		.kind = OPTION_STRING,
@@ -147,14 +194,25 @@ static bool check_listen(const struct config *c)
 				&program, "--listen must be ADDRESS:PORT, not \"%s\"", address);
 		if (option_loopback(host))
 			continue;
-		if (!c->insecure)
+		if (!c->insecure && !c->tls_cert)
 			option_refuse(&program,
 				"--listen %s can be reached from other machines, and calls travel "
-				"unencrypted; say --insecure if that is meant",
+				"unencrypted; give --tls-cert, or say --insecure if that is meant",
 				address);
 		all_loopback = false;
 	}
 	return all_loopback;
+}
+
+static void check_tls(const struct config *c)
+{
+	if (!c->tls_cert != !c->tls_key)
+		option_refuse(
+			&program, "--tls-cert and --tls-key are given together or not at all");
+	if (c->tls_client_ca && !c->tls_cert)
+		option_refuse(&program, "--tls-client-ca needs --tls-cert");
+	if (c->bridge_names.count && !c->tls_client_ca)
+		option_refuse(&program, "--bridge-name needs --tls-client-ca");
 }
 
 /* True if all of them are on loopback. */
@@ -187,6 +245,10 @@ static void read_words(bool all_loopback, struct config *c)
 	c->egress_loopback = strcmp(words.egress_loopback, "auto") == 0
 				     ? all_loopback
 				     : allowed("--egress-loopback", words.egress_loopback);
+	c->admin = option_admin(&program, words.admin, c->insecure);
+	if (!log_access_named(words.access_log, &c->access_log))
+		option_refuse(&program, "--access-log must be all, errors or none, not \"%s\"",
+			words.access_log);
 	if (!log_level_named(words.log_level, &c->log_level))
 		option_refuse(&program,
 			"--log-level must be debug, info, warn or error, not \"%s\"",
@@ -231,6 +293,7 @@ void config_read(struct config *c, int argc, char **argv)
 	read_command(arguments, c);
 	if (!c->database_url || !*c->database_url)
 		option_refuse(&program, "--database-url (or JUNCTION_DATABASE_URL) is required");
+	check_tls(c);
 	bool own_loopback = check_own_addresses(c);
 	read_words(check_listen(c) && own_loopback, c);
 	collect_addresses(c);

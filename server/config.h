@@ -16,11 +16,14 @@ struct config {
 	struct option_list listen;
 	const char *socket; /* NULL: none */
 	bool insecure;
+	const char *tls_cert, *tls_key, *tls_client_ca; /* NULL: none */
+	struct option_list bridge_names;
 	const char **addresses; /* listen and "unix:" socket; NULL-terminated */
 
 	int64_t rpc_threads, lane_threads, change_connections;
 	int64_t call_limit, queue_limit;
-	int64_t message_limit, call_memory_limit; /* bytes */
+	int64_t message_limit, metadata_limit, call_memory_limit; /* bytes */
+	int64_t connection_age_ms, keepalive_ms;
 	int64_t default_deadline_ms, shutdown_grace_ms;
 
 	bool egress_loopback, egress_private;
@@ -28,7 +31,9 @@ struct config {
 	int64_t call_response_limit; /* bytes */
 	int64_t registry_poll_ms;
 
+	const char *admin; /* NULL: none */
 	enum log_level log_level;
+	enum log_access access_log;
 };
 
 /* Ends the process with a sentence if an option is wrong. */

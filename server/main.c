@@ -13,10 +13,13 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/admin/admin.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "server/config.h"
 #include "server/db/migrate.h"
+#include "server/gauges.h"
 #include "server/registry/registry.h"
 #include "server/rpc/rpc.h"
 #include "steps.gen.h"
@@ -26,6 +29,7 @@ enum {
 	BREAK_OFF_MS = 5000, /* until a call that was broken off has to be gone */
 	FETCH_CONNECTIONS = 1024,
 	FETCH_CONNECTIONS_PER_HOST = 128,
+	PING_INTERVAL_MS = 5000, /* clients that ask every 10 seconds are never too early */
 };
 
 /* --- before ---------------------------------------------------------------------------------- */
@@ -46,16 +50,20 @@ static sigset_t block_signals(void)
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGHUP);
 	CHECK(pthread_sigmask(SIG_BLOCK, &ending, NULL) == 0);
 	signal(SIGPIPE, SIG_IGN);
 	return ending;
 }
 
-/* True if a signal to end has come within ms. */
-static bool told_to_end(const sigset_t *ending, int64_t ms)
+/* True if a signal to end has come within ms. Looks after the certificates meanwhile, which SIGHUP
+ * has read again in any case. */
+static bool told_to_end(struct rpc *rpc, const sigset_t *signals, int64_t ms)
 {
 	struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
-	return sigtimedwait(ending, NULL, &wait) > 0;
+	int number = sigtimedwait(signals, NULL, &wait);
+	rpc_refresh_tls(rpc, number == SIGHUP);
+	return number > 0 && number != SIGHUP;
 }
 
 /* --- egress ---------------------------------------------------------------------------------- */
@@ -84,7 +92,8 @@ static void add_own(struct egress_policy *policy, const char *address)
 	freeaddrinfo(found);
 }
 
-static struct egress_policy make_policy(const struct config *c, const struct rpc *rpc)
+static struct egress_policy make_policy(
+	const struct config *c, const struct rpc *rpc, const struct admin *admin)
 {
 	struct egress_policy policy = {
 		.loopback = c->egress_loopback,
@@ -92,6 +101,8 @@ static struct egress_policy make_policy(const struct config *c, const struct rpc
 	};
 	for (size_t i = 0; i < c->listen.count; i++)
 		add_own(&policy, rpc_address(rpc, i));
+	if (admin)
+		add_own(&policy, admin_address(admin));
 	for (size_t i = 0; i < c->own_addresses.count; i++)
 		add_own(&policy, c->own_addresses.items[i]);
 	return policy;
@@ -102,9 +113,11 @@ static struct egress_policy make_policy(const struct config *c, const struct rpc
 struct server {
 	const struct config *config;
 	struct rpc *rpc;
+	struct admin *admin; /* NULL: none */
 	struct egress_policy egress;
 	struct fetch_lane *fetch;
 	struct lanes *lanes;
+	struct stream_lane *streams;
 };
 
 static bool open_listeners(struct server *s)
@@ -116,10 +129,18 @@ static bool open_listeners(struct server *s)
 		.call_limit = (int)c->call_limit,
 		.default_deadline_ms = c->default_deadline_ms,
 		.message_limit = (size_t)c->message_limit,
+		.metadata_limit = (size_t)c->metadata_limit,
 		.arena_limit = (size_t)c->call_memory_limit,
+		.access_log = c->access_log,
+		.connection_age_ms = c->connection_age_ms,
+		.keepalive_ms = c->keepalive_ms,
+		.ping_interval_ms = PING_INTERVAL_MS,
+		.tls = {c->tls_cert, c->tls_key, c->tls_client_ca, c->bridge_names.items},
 	};
 	s->rpc = rpc_open(&options);
-	return s->rpc != NULL;
+	if (s->rpc && c->admin)
+		s->admin = admin_open(c->admin);
+	return s->rpc && (s->admin || !c->admin);
 }
 
 static bool start_lanes(struct server *s)
@@ -139,12 +160,13 @@ static bool start_lanes(struct server *s)
 		.statement_timeout_ms = c->statement_timeout_ms,
 		.lock_timeout_ms = c->lock_timeout_ms,
 	};
-	s->egress = make_policy(c, s->rpc);
+	s->egress = make_policy(c, s->rpc, s->admin);
 	s->fetch = fetch_start(&fetch);
 	s->lanes = lanes_start(&lanes);
+	s->streams = stream_lane_start();
 	if (!s->fetch || !s->lanes)
 		return false;
-	call_use_lanes(s->lanes, s->fetch, NULL);
+	call_use_lanes(s->lanes, s->fetch, s->streams);
 	return true;
 }
 
@@ -158,6 +180,12 @@ static bool start(struct server *s)
 		return false;
 	registry_start(&registry, s->lanes);
 	rpc_start(s->rpc, api_steps);
+	metric_register_process();
+	gauges_start(s->lanes, s->fetch, s->streams);
+	if (s->admin && !admin_serve(s->admin))
+		return false;
+	if (s->admin)
+		printf("listening admin %s\n", admin_address(s->admin));
 	for (size_t i = 0; s->config->addresses[i]; i++)
 		printf("listening grpc %s\n", rpc_address(s->rpc, i));
 	fflush(stdout);
@@ -175,7 +203,7 @@ static void serve(struct server *s, const sigset_t *ending)
 			fflush(stdout);
 			said = true;
 		}
-	} while (!told_to_end(ending, said ? LOOK_MS : LOOK_MS / 10));
+	} while (!told_to_end(s->rpc, ending, said ? LOOK_MS : LOOK_MS / 10));
 }
 
 /* A second signal cuts the grace short. */
@@ -184,7 +212,9 @@ static void drain(struct server *s, const sigset_t *ending)
 	int64_t until = clock_now() + s->config->shutdown_grace_ms * CLOCK_MS;
 	log_event(LOG_INFO, "ending");
 	rpc_set_serving(s->rpc, false);
-	while (!rpc_drain(s->rpc, LOOK_MS) && clock_now() < until && !told_to_end(ending, 0))
+	stream_lane_drain(s->streams);
+	while (!rpc_drain(s->rpc, LOOK_MS) && clock_now() < until &&
+		!told_to_end(s->rpc, ending, 0))
 		;
 	rpc_stop(s->rpc);
 	if (!rpc_drain(s->rpc, BREAK_OFF_MS))
@@ -193,10 +223,12 @@ static void drain(struct server *s, const sigset_t *ending)
 
 static void take_apart(struct server *s)
 {
+	admin_close(&s->admin);
 	lanes_stop(&s->lanes);
 	fetch_stop(&s->fetch);
 	rpc_free(&s->rpc);
 	registry_stop();
+	stream_lane_stop(&s->streams);
 	free((void *)s->egress.own);
 }
 

@@ -14,6 +14,7 @@ struct cli {
 	struct junction *client;
 	/* Options. */
 	const char *server, *space, *method, *protocol, *body;
+	const char *ca, *cert, *key, *server_name;
 	struct option_list params, headers;
 	int64_t timeout_ms;
 	bool json;

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "client/cli/cli.h"
@@ -40,8 +41,12 @@ void cli_print_json(
 {
 	struct buffer out = {.arena = cli->arena};
 	struct transcode_options options = {.int64_as_number = true};
-	message_to_json(&out, method->output, junction_reply_message(reply), &options);
-	printf("%.*s\n", (int)out.size, out.data);
+	struct status status;
+	if (!message_to_json(
+		    &out, method->output, junction_reply_message(reply), &options, &status))
+		fprintf(stderr, "junction: %s\n", status.message);
+	else
+		printf("%.*s\n", (int)out.size, out.data);
 }
 
 static int run_command(struct cli *cli, char **arguments)
@@ -80,12 +85,23 @@ static const char *describe(struct arena *a)
 int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "");
+	/* What C core has to say is in the error already. */
+	setenv("GRPC_VERBOSITY", "NONE", 0);
 	/* Static: what the options read lives as long as the process. */
 	static struct cli cli;
 	cli.arena = arena_new(0);
 	const struct option options[] = {
 		{"--server", "JUNCTION_SERVER", OPTION_STRING, &cli.server, "127.0.0.1:50051",
 			"ADDRESS", "Junction's gRPC address, HOST:PORT or unix:PATH"},
+		{"--ca", "JUNCTION_SERVER_CA", OPTION_STRING, &cli.ca, NULL, "FILE",
+			"authorities (PEM) of the server's certificate; calls it over TLS"},
+		{"--cert", "JUNCTION_SERVER_CERT", OPTION_STRING, &cli.cert, NULL, "FILE",
+			"certificate and chain (PEM) to show the server"},
+		{"--key", "JUNCTION_SERVER_KEY", OPTION_STRING, &cli.key, NULL, "FILE",
+			"that certificate's key (PEM, no passphrase)"},
+		{"--server-name", "JUNCTION_SERVER_NAME", OPTION_STRING, &cli.server_name, NULL,
+			"NAME",
+			"name that the server's certificate must have, if not the one in --server"},
 		{"--namespace", "JUNCTION_NAMESPACE", OPTION_STRING, &cli.space, NULL, "NAME",
 			"namespace to work in (the server's default is \"default\")"},
 		{"--timeout-ms", "JUNCTION_TIMEOUT_MS", OPTION_NUMBER, &cli.timeout_ms, "30000",
@@ -111,8 +127,13 @@ int main(int argc, char **argv)
 	char **arguments;
 	option_read(&program, argc, argv, &arguments);
 
-	cli.client = junction_open(&(struct junction_options){
-		.target = cli.server, .space = cli.space, .timeout_ms = cli.timeout_ms});
+	cli.client = junction_open(&(struct junction_options){.target = cli.server,
+		.space = cli.space,
+		.timeout_ms = cli.timeout_ms,
+		.ca = cli.ca,
+		.cert = cli.cert,
+		.key = cli.key,
+		.server_name = cli.server_name});
 	int code = run_command(&cli, arguments);
 	junction_close(&cli.client);
 	arena_free(&cli.arena);

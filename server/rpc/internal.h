@@ -37,13 +37,13 @@ struct queue {
 	struct rpc *rpc;
 	grpc_completion_queue *cq;
 	pthread_t thread;
-	uint64_t random; /* state of the trace ids; the thread's own */
 };
 
 struct rpc {
 	struct rpc_options options;
 	char **addresses; /* as many as options.listen */
 	grpc_server *server;
+	struct tls *tls; /* NULL: none */
 	struct queue *queues;
 	call_step **steps;     /* by method, the built-in ones filled in */
 	const char **services; /* what is served, NULL-terminated */
@@ -52,6 +52,7 @@ struct rpc {
 	size_t slot_count;
 
 	atomic_bool serving;
+	struct bell serving_changed;
 	atomic_bool stopping;
 	atomic_int calls; /* in progress */
 	atomic_int armed; /* slots that wait for a call */
@@ -68,12 +69,15 @@ struct rpc_call {
 	grpc_call *call;
 	struct text path; /* "/junction.v1.Registry/GetServer" */
 	atomic_int refs;
-	atomic_bool watched; /* RECV_CLOSE_ON_SERVER has been asked for */
-	bool greeted;        /* initial metadata has been sent */
-	bool streaming;      /* its replies are the step's affair, finish() sends the status only */
-	int cancelled;       /* written by grpc */
-	grpc_byte_buffer *reply;
-	struct tag closed, sent;
+	atomic_bool watched;        /* RECV_CLOSE_ON_SERVER has been asked for */
+	bool begun;                 /* initial metadata has been sent */
+	int cancelled;              /* written by grpc */
+	int64_t started;            /* on clock_now() */
+	size_t bytes_in, bytes_out; /* of messages */
+	call_step *after;           /* the step that follows initial metadata */
+	grpc_byte_buffer *message;  /* the one that is being sent or received */
+	struct tag closed;
+	struct tag batch; /* of the one batch that steps wait for, or of the status */
 };
 
 static inline struct rpc_call *rpc_call_of(struct call *c)
@@ -105,10 +109,20 @@ void rpc_call_hold(struct rpc_call *c);
 void rpc_call_drop(struct rpc_call *c);
 /* Starts a batch that a reference belongs to. */
 void rpc_call_batch(struct rpc_call *c, const grpc_op *ops, size_t count, struct tag *tag);
-/* The bytes of a message: in place if it is one slice, else copied into the arena. The buffer must
- * outlive the text. */
-struct text rpc_bytes(struct arena *a, grpc_byte_buffer *buffer);
-grpc_byte_buffer *rpc_buffer(struct text bytes);
+/* Makes op send initial metadata that names the call; *id, if any, is unref'd after the start. */
+void rpc_call_greet(struct rpc_call *c, grpc_op *op, grpc_metadata *id);
+/* Unpacks the message into the arena; the buffer is not needed afterwards. */
+bool rpc_call_decode(struct rpc_call *c, struct arena *a, grpc_byte_buffer *message);
+
+/* --- observe.c: what is counted and logged ---------------------------------------------------- */
+
+/* Before the server starts. */
+void rpc_observe_start(struct rpc *rpc);
+void rpc_observe_stop(void);
+void rpc_observe_received(struct rpc_call *c, size_t bytes);
+void rpc_observe_sent(struct rpc_call *c, size_t bytes);
+/* Once, with the status set and nothing of it sent. */
+void rpc_observe_end(struct rpc_call *c);
 
 /* --- caller.c: who calls ---------------------------------------------------------------------- */
 
@@ -120,13 +134,11 @@ bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata);
 /* google.rpc.Status with a BadRequest about s->field, serialized. */
 struct text rpc_status_details(struct arena *a, const struct status *s);
 
-/* --- stream.c --------------------------------------------------------------------------------- */
+/* --- stream.c: as struct call_transport says -------------------------------------------------- */
 
-/* A step that answers each message of a stream with one message, until the client is done.
- * answer() sees each in an arena of its own; false ends the stream with status. */
-enum next rpc_stream(
-	struct call *c, bool (*answer)(struct rpc *rpc, struct arena *a, struct text request,
-				struct text *response, struct status *status));
+void rpc_stream_begin(struct call *c, call_step *then);
+void rpc_stream_send(struct call *c, const ProtobufCMessage *message, bool more);
+void rpc_stream_receive(struct call *c);
 
 /* --- health.c, reflection.c ------------------------------------------------------------------- */
 

@@ -12,12 +12,13 @@
 #include <grpc/support/alloc.h>
 #include <grpc/support/log.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "api.gen.h"
 #include "base/check.h"
 #include "base/log.h"
+
+enum { KEEPALIVE_TIMEOUT_MS = 20000, HANDSHAKE_TIMEOUT_MS = 10000 };
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
@@ -76,6 +77,19 @@ static grpc_server *server_new(const struct rpc_options *options)
 		number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, 2 * options->call_limit + 100),
 		/* On by default, and then two servers share a port without a word. */
 		number_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
+		/* Two minutes by default, for who connects and says nothing. */
+		number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS),
+		/* Beyond this one the whole connection is closed; the slots refuse single calls. */
+		number_arg(GRPC_ARG_MAX_METADATA_SIZE, 4 * (int)options->metadata_limit),
+		/* Streams that are open then may go on; only new calls go elsewhere. */
+		number_arg(GRPC_ARG_MAX_CONNECTION_AGE_MS, (int)options->connection_age_ms),
+		/* A peer that has vanished is noticed also while nothing is sent. */
+		number_arg(GRPC_ARG_KEEPALIVE_TIME_MS, (int)options->keepalive_ms),
+		number_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
+		number_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+		number_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+		number_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+			(int)options->ping_interval_ms),
 	};
 	grpc_channel_args all = {sizeof(args) / sizeof(args[0]), args};
 	return grpc_server_create(&all, NULL);
@@ -91,16 +105,18 @@ static char *address_with_port(const char *listen, int port)
 }
 
 /* The port, or 0: logged. */
-static int bind_one(grpc_server *server, const char *listen)
+static int bind_one(struct rpc *rpc, const char *listen)
 {
 	bool is_unix = strncmp(listen, "unix:", 5) == 0;
 	if (is_unix && !socket_clear(listen + 5))
 		return 0;
 	/* The mask belongs to the whole process; nothing else creates files while it starts. */
 	mode_t mask = umask(0177);
-	grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
-	int port = grpc_server_add_http2_port(server, listen, plain);
-	grpc_server_credentials_release(plain);
+	grpc_server_credentials *credentials = rpc->tls && !is_unix
+						       ? tls_credentials(rpc->tls)
+						       : grpc_insecure_server_credentials_create();
+	int port = grpc_server_add_http2_port(rpc->server, listen, credentials);
+	grpc_server_credentials_release(credentials);
 	umask(mask);
 	if (port == 0)
 		log_event(LOG_ERROR, "cannot listen", LOG_TEXT("address", listen));
@@ -110,12 +126,14 @@ static int bind_one(grpc_server *server, const char *listen)
 static bool bind_all(struct rpc *rpc)
 {
 	size_t count = 0;
+	if (rpc->options.tls.cert && !(rpc->tls = tls_open(&rpc->options.tls)))
+		return false;
 	while (rpc->options.listen[count])
 		count++;
 	rpc->addresses = check_calloc(count + 1, sizeof(char *));
 	for (size_t i = 0; i < count; i++) {
 		const char *listen = rpc->options.listen[i];
-		int port = bind_one(rpc->server, listen);
+		int port = bind_one(rpc, listen);
 		if (port == 0)
 			return false;
 		rpc->addresses[i] = strncmp(listen, "unix:", 5) == 0
@@ -143,7 +161,6 @@ struct rpc *rpc_open(const struct rpc_options *options)
 		struct queue *q = &rpc->queues[i];
 		q->rpc = rpc;
 		q->cq = grpc_completion_queue_create_for_next(NULL);
-		CHECK(getrandom(&q->random, sizeof(q->random), 0) == sizeof(q->random));
 		grpc_server_register_completion_queue(rpc->server, q->cq, NULL);
 	}
 	pthread_mutex_init(&rpc->lock, NULL);
@@ -164,6 +181,7 @@ static call_step *const built_in[] = {
 	[API_GRPC_HEALTH_V1_HEALTH_CHECK] = health_check,
 	[API_GRPC_HEALTH_V1_HEALTH_LIST] = health_list,
 	[API_GRPC_HEALTH_V1_HEALTH_WATCH] = health_watch,
+	[API_GRPC_REFLECTION_V1_SERVER_REFLECTION_SERVER_REFLECTION_INFO] = reflection_info,
 	[API_GRPC_REFLECTION_V1ALPHA_SERVER_REFLECTION_SERVER_REFLECTION_INFO] = reflection_info,
 };
 
@@ -188,6 +206,7 @@ void rpc_start(struct rpc *rpc, call_step *const *steps)
 {
 	fill_tables(rpc, steps);
 	rpc->reflection = reflection_new();
+	rpc_observe_start(rpc);
 	slots_register(rpc);
 	grpc_server_start(rpc->server);
 	slots_arm(rpc);
@@ -195,7 +214,14 @@ void rpc_start(struct rpc *rpc, call_step *const *steps)
 
 void rpc_set_serving(struct rpc *rpc, bool serving)
 {
-	atomic_store(&rpc->serving, serving);
+	if (atomic_exchange(&rpc->serving, serving) != serving)
+		bell_ring(call_streams(), &rpc->serving_changed);
+}
+
+void rpc_refresh_tls(struct rpc *rpc, bool now)
+{
+	if (rpc->tls)
+		tls_refresh(rpc->tls, now);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -269,10 +295,12 @@ void rpc_free(struct rpc **p)
 	if (!rpc)
 		return;
 	*p = NULL;
+	rpc_observe_stop();
 	rpc_drain(rpc, 0);
 	rpc_stop(rpc);
 	stop_threads(rpc);
 	grpc_server_destroy(rpc->server);
+	tls_free(&rpc->tls);
 	for (int i = 0; i < rpc->options.threads; i++)
 		grpc_completion_queue_destroy(rpc->queues[i].cq);
 	slots_free(rpc);

@@ -12,7 +12,9 @@
 #ifndef JUNCTION_SERVER_RPC_RPC_H
 #define JUNCTION_SERVER_RPC_RPC_H
 
+#include "base/log.h"
 #include "server/call.h"
+#include "server/rpc/tls.h"
 
 struct rpc;
 
@@ -20,9 +22,18 @@ struct rpc_options {
 	const char **listen; /* "127.0.0.1:50051", "[::1]:0", "unix:/path"; NULL-terminated */
 	int threads;         /* completion queues, 1 to 16 */
 	int call_limit;      /* calls in progress at most */
-	int64_t default_deadline_ms; /* of a call that has none, and the longest that counts */
-	size_t message_limit;        /* bytes of a request */
-	size_t arena_limit;          /* bytes that one call may use in memory */
+	/* Of a call that has none, and the longest that counts; of a stream, what one wait in a
+	 * lane may take. */
+	int64_t default_deadline_ms;
+	size_t message_limit;       /* bytes of a request */
+	size_t metadata_limit;      /* bytes of a call's metadata; four times as many, and its
+				       connection is closed */
+	size_t arena_limit;         /* bytes that one call may use in memory */
+	enum log_access access_log; /* of which calls a line is logged */
+	int64_t connection_age_ms;  /* when a client is told to connect anew */
+	int64_t keepalive_ms;       /* of silence, until a client is asked whether it is there */
+	int64_t ping_interval_ms;   /* how often a client may ask that */
+	struct tls_options tls;     /* of all but unix sockets; cert NULL: none */
 };
 
 /* Binds all addresses; calls wait until rpc_start(). NULL if it cannot (logged). A socket file
@@ -36,6 +47,8 @@ const char *rpc_address(const struct rpc *rpc, size_t i);
 void rpc_start(struct rpc *rpc, call_step *const *steps);
 /* What grpc.health.v1 answers for "" and for each service. Any thread. */
 void rpc_set_serving(struct rpc *rpc, bool serving);
+/* As tls_refresh(), if there is TLS. */
+void rpc_refresh_tls(struct rpc *rpc, bool now);
 
 /* Accepts no more and waits up to ms for the calls in progress: true once none is left. May be
  * called again. */
