@@ -2,6 +2,9 @@
  * Front: framing first, since a request whose end is in doubt is not to be believed in anything
  * else; then Host (a page that has its name resolved to 127.0.0.1 still sends its own Host); then
  * Origin and Sec-Fetch-Site, which a browser sends for a page and a page cannot change.
+ *
+ * Pages of configured origins may read replies and send any header and verb (a preflight's list is
+ * echoed); cookies and the like are of no use here, so credentials are not allowed.
  */
 #include "bridge/front.h"
 
@@ -17,6 +20,13 @@ static void note(struct text *slot, unsigned *count, struct text value)
 {
 	if (!(*count)++)
 		*slot = value;
+}
+
+static void note_expectation(struct front_headers *h, struct text value)
+{
+	bool usual = text_equal_nocase(value, TEXT("100-continue"));
+	h->expects_continue |= usual;
+	h->expects_more |= !usual;
 }
 
 static void note_metadata(
@@ -47,6 +57,8 @@ static bool is_misread(struct text name)
 
 void front_add_header(struct front_headers *h, struct arena *a, struct text name, struct text value)
 {
+	h->count++;
+	h->size += name.size + value.size;
 	h->misread |= is_misread(name);
 	if (text_equal_nocase(name, TEXT("Host")))
 		note(&h->host, &h->hosts, value);
@@ -58,8 +70,14 @@ void front_add_header(struct front_headers *h, struct arena *a, struct text name
 		note(&h->origin, &h->origins, value);
 	else if (text_equal_nocase(name, TEXT("Sec-Fetch-Site")))
 		note(&h->fetch_site, &h->fetch_sites, value);
+	else if (text_equal_nocase(name, TEXT("If-None-Match")))
+		h->if_none_match = h->if_none_match.size ? h->if_none_match : value;
 	else if (text_equal_nocase(name, TEXT("Expect")))
-		h->expects_continue = true;
+		note_expectation(h, value);
+	else if (text_equal_nocase(name, TEXT("Access-Control-Request-Method")))
+		h->asked_method = value;
+	else if (text_equal_nocase(name, TEXT("Access-Control-Request-Headers")))
+		h->asked_headers = value;
 	else
 		note_metadata(h, a, name, value);
 }
@@ -78,10 +96,14 @@ static const char *framing_error(struct front_headers *h)
 		return "Content-Length and Transfer-Encoding exclude each other";
 	if (h->codings && !text_equal_nocase(h->coding, TEXT("chunked")))
 		return "the only Transfer-Encoding taken is chunked";
+	if (h->codings && h->is_http10)
+		return "HTTP/1.0 has no Transfer-Encoding";
 	if (h->lengths && !text_to_uint64(h->length, &h->content_length))
 		return "Content-Length is not a number";
 	if (h->hosts != 1)
 		return h->hosts ? "Host is repeated" : "Host is missing";
+	if (h->authority.size && !text_equal_nocase(h->authority, h->host))
+		return "Host is not the host of the request's target";
 	return NULL;
 }
 
@@ -178,14 +200,15 @@ static bool is_configured_host(const struct front_policy *policy, const struct a
 	return false;
 }
 
-static bool is_own_origin(struct text origin, const struct authority *host)
+static bool is_own_origin(
+	const struct front_policy *policy, struct text origin, const struct authority *host)
 {
 	struct authority from;
-	struct text scheme = TEXT("http://");
+	struct text scheme = policy->tls ? TEXT("https://") : TEXT("http://");
 	return origin.size > scheme.size &&
 	       text_equal_nocase(text_until(origin, scheme.size), scheme) &&
 	       read_authority(text_from(origin, scheme.size), &from) &&
-	       same_authority(&from, host, 80);
+	       same_authority(&from, host, policy->tls ? 443 : 80);
 }
 
 static bool is_configured_origin(const struct front_policy *policy, struct text origin)
@@ -197,17 +220,36 @@ static bool is_configured_origin(const struct front_policy *policy, struct text 
 }
 
 /* Whether a page of another site made a browser send this. */
-static bool is_foreign_page(const struct front_policy *policy, const struct front_headers *h,
-	const struct authority *host)
+static bool is_foreign_page(
+	const struct front_policy *policy, struct front_headers *h, const struct authority *host)
 {
 	if (h->origins > 1 || h->fetch_sites > 1)
 		return true;
-	if (h->origins && is_configured_origin(policy, h->origin))
+	h->cross_origin = h->origins && is_configured_origin(policy, h->origin);
+	if (h->cross_origin)
 		return false;
-	if (h->origins && !is_own_origin(h->origin, host))
+	if (h->origins && !is_own_origin(policy, h->origin, host))
 		return true;
 	return h->fetch_sites && !text_equal_nocase(h->fetch_site, TEXT("same-origin")) &&
 	       !text_equal_nocase(h->fetch_site, TEXT("none"));
+}
+
+/* What is too large, or wanted and not given. */
+static int find_excess(const struct front_headers *h, const char **reason)
+{
+	if (h->target_size > FRONT_TARGET_MAX) {
+		*reason = "the request's target is longer than this bridge takes";
+		return 414;
+	}
+	if (h->count > FRONT_HEADERS_MAX || h->size > FRONT_HEADER_MAX) {
+		*reason = "the headers are more than this bridge takes";
+		return 431;
+	}
+	if (h->expects_more) {
+		*reason = "the only expectation met is 100-continue";
+		return 417;
+	}
+	return 0;
 }
 
 int front_check(const struct front_policy *policy, struct front_headers *h, struct text local,
@@ -231,11 +273,49 @@ int front_check(const struct front_policy *policy, struct front_headers *h, stru
 		return 403;
 	}
 	*reason = h->refusal;
-	if (*reason)
-		return 400;
-	if (h->content_length > policy->body_limit) {
-		*reason = "the body is larger than this bridge takes (see --body-limit)";
-		return 413;
+	return *reason ? 400 : find_excess(h, reason);
+}
+
+/* --- what a browser is told ----------------------------------------------------------------- */
+
+enum { VARY, ALLOW_ORIGIN, EXPOSE_HEADERS, ALLOW_METHODS, ALLOW_HEADERS, MAX_AGE };
+
+const char *const front_cors_names[FRONT_CORS_COUNT] = {
+	[VARY] = "Vary",
+	[ALLOW_ORIGIN] = "Access-Control-Allow-Origin",
+	[EXPOSE_HEADERS] = "Access-Control-Expose-Headers",
+	[ALLOW_METHODS] = "Access-Control-Allow-Methods",
+	[ALLOW_HEADERS] = "Access-Control-Allow-Headers",
+	[MAX_AGE] = "Access-Control-Max-Age",
+};
+
+/* "content-type, x-namespace" */
+static bool is_name_list(struct text list)
+{
+	for (size_t i = 0; i < list.size; i++) {
+		unsigned char c = (unsigned char)list.data[i];
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+		if (!letter && !(c >= '0' && c <= '9') && !strchr("!#$%&'*+-.^_`|~, ", c))
+			return false;
 	}
-	return 0;
+	return list.size > 0 && !memchr(list.data, '\0', list.size);
+}
+
+void front_allow_page(const struct front_policy *policy, const struct front_headers *h,
+	struct arena *a, const char *methods, struct front_cors *cors)
+{
+	*cors = (struct front_cors){0};
+	cors->values[VARY] = policy->origins[0] ? "Origin" : NULL;
+	if (!h->cross_origin)
+		return;
+	cors->values[ALLOW_ORIGIN] = arena_string(a, h->origin);
+	if (!methods || !h->asked_method.size) {
+		cors->values[EXPOSE_HEADERS] =
+			"Allow, Retry-After, Traceparent, WWW-Authenticate, X-Request-ID";
+		return;
+	}
+	cors->values[ALLOW_METHODS] = methods;
+	cors->values[MAX_AGE] = "600";
+	if (is_name_list(h->asked_headers))
+		cors->values[ALLOW_HEADERS] = arena_string(a, h->asked_headers);
 }

@@ -175,14 +175,21 @@ static bool is_listed(struct text list, struct text verb)
 	return false;
 }
 
+static void note_verb(struct walk *w, struct text verb)
+{
+	if (is_listed(buffer_text(&w->allow), verb))
+		return;
+	if (w->allow.size)
+		buffer_add_text(&w->allow, TEXT(", "));
+	buffer_add_text(&w->allow, verb);
+}
+
 static void note_verbs(struct walk *w, const struct node *n)
 {
 	for (const struct leaf *leaf = n->leaves; leaf; leaf = leaf->next) {
-		if (is_listed(buffer_text(&w->allow), leaf->verb))
-			continue;
-		if (w->allow.size)
-			buffer_add_text(&w->allow, TEXT(", "));
-		buffer_add_text(&w->allow, leaf->verb);
+		note_verb(w, leaf->verb);
+		if (text_equal(leaf->verb, TEXT("GET")))
+			note_verb(w, TEXT("HEAD"));
 	}
 }
 
@@ -231,8 +238,19 @@ enum route_result route_match(const struct router *r, struct arena *a, struct te
 	}
 	if (!w.allow.size)
 		return ROUTE_UNKNOWN;
+	note_verb(&w, TEXT("OPTIONS"));
 	match->allow = arena_string(a, buffer_text(&w.allow));
 	return ROUTE_WRONG_VERB;
+}
+
+bool route_is_verb(struct text verb)
+{
+	static const char *const verbs[] = {
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"};
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (text_equal(verb, text_of(verbs[i])))
+			return true;
+	return false;
 }
 
 static bool is_under(struct text path, struct text prefix)

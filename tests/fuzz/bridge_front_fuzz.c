@@ -1,6 +1,7 @@
-/* Headers, "name: value" a line, are believed or refused. */
+/* A target, then headers, "name: value" a line, are believed or refused. */
 #include "base/check.h"
 #include "bridge/front.h"
+#include "bridge/uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,11 +11,33 @@ static void add_line(struct front_headers *h, struct arena *a, struct text line)
 	front_add_header(h, a, text_until(line, colon), text_trim(text_from(line, colon + 1)));
 }
 
+/* Headers of a reply are one line each, and only for a page of the configured origin. */
+static void check_allowed(
+	const struct front_policy *policy, const struct front_headers *h, struct arena *a)
+{
+	struct front_cors cors;
+	front_allow_page(policy, h, a, "GET, OPTIONS", &cors);
+	for (size_t i = 0; i < FRONT_CORS_COUNT; i++) {
+		CHECK(h->cross_origin || !i || !cors.values[i]);
+		CHECK(!cors.values[i] || !strpbrk(cors.values[i], "\r\n"));
+	}
+}
+
+static void check_uri(struct text target, struct front_headers *h)
+{
+	struct uri uri;
+	const char *reason = uri_split(target, &uri);
+	CHECK(reason || uri.authority.size + uri.path.size + uri.query.size <= target.size + 1);
+	h->target_size = target.size;
+	h->authority = uri.authority;
+}
+
 /* What a request that passed promises to those behind. */
 static void check_passed(const struct front_headers *h)
 {
+	CHECK(!h->authority.size || text_equal_nocase(h->authority, h->host));
+	CHECK(h->count <= FRONT_HEADERS_MAX && !h->expects_more);
 	CHECK(h->hosts == 1 && h->lengths + h->codings <= 1);
-	CHECK(h->content_length <= 1000);
 	for (size_t i = 0; i < h->metadata.count; i++) {
 		const struct metadata *m = &h->metadata.items[i];
 		CHECK(!text_starts(m->key, TEXT("grpc-")));
@@ -32,6 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct front_headers headers = {0};
 	struct text rest = {(const char *)data, size};
 	const char *reason;
+	size_t first = text_find(rest, '\n', 0);
+	check_uri(text_until(rest, first), &headers);
+	rest = text_from(rest, first + 1);
 	while (rest.size) {
 		size_t end = text_find(rest, '\n', 0);
 		add_line(&headers, a, text_until(rest, end));
@@ -41,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK((http == 0) == (reason == NULL));
 	if (!http)
 		check_passed(&headers);
+	check_allowed(&policy, &headers, a);
 	arena_free(&a);
 	return 0;
 }

@@ -119,10 +119,10 @@ def test_paths_are_decided_once(bridge, path, status):
 
 def test_unknown_and_misused_paths_answer_in_the_profile_of_their_prefix(bridge):
     fate = bridge.get("/v1/server/a/register")
-    assert fate.status == 200 and fate.json()["retcode"] == 100 and fate.headers["Allow"] == "POST"
+    assert fate.status == 200 and fate.json()["retcode"] == 100 and fate.headers["Allow"] == "POST, OPTIONS"
     assert bridge.post("/v1/service/nothing", {}).json()["retcode"] == 100
     mw = bridge.post("/mw/services", {})
-    assert mw.status == 405 and mw.json()["code"] == "405" and mw.headers["Allow"] == "GET"
+    assert mw.status == 405 and mw.json()["code"] == "405" and mw.headers["Allow"] == "GET, HEAD, OPTIONS"
     native = bridge.get("/nothing")
     assert native.status == 404 and native.json()["code"] == 5 and native.json()["message"]
 
@@ -135,7 +135,7 @@ def test_the_namespace_header_is_passed_on(bridge):
 
 
 def test_metadata_must_be_ascii(bridge):
-    assert get(bridge, "X-Request-Id: gr\xfc\xdfe")[0] == 400
+    assert get(bridge, "Idempotency-Key: gr\xfc\xdfe")[0] == 400
     assert get(bridge, "X-Other: gr\xfc\xdfe")[0] == 200
 
 
@@ -154,10 +154,6 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(server):
         assert bridge.post("/v1/server/f/register", {"host": "h", "port": 1}).status == 200
     finally:
         bridge.stop()
-
-
-def test_a_header_beyond_the_limit_is_refused(bridge):
-    assert get(bridge, "X-Long: " + "x" * 100_000)[0] in (431, 413)
 
 
 def test_a_slow_sender_is_cut_off_and_disturbs_nobody(server):

@@ -123,17 +123,33 @@ static void segments_are_decoded_one_by_one(void **state)
 	assert_found("POST", "/%73/get", "list");
 	assert_found("POST", "/s/a+b/get", "get");
 	assert_variable(0, "name", "a+b");
+	assert_found("POST", "/s/a;v=1,2:@&$/get", "get");
+	assert_variable(0, "name", "a;v=1,2:@&$");
+	assert_int_equal(find("POST", "/s%2Fget"), ROUTE_UNKNOWN);
+}
+
+static void nothing_is_decoded_twice(void **state)
+{
+	(void)state;
+	assert_found("POST", "/s/%252e%252e/get", "get");
+	assert_variable(0, "name", "%2e%2e");
+	assert_found("POST", "/s/%252F/get", "get");
+	assert_variable(0, "name", "%2F");
+	assert_found("POST", "/s/..%2F/get", "get");
+	assert_variable(0, "name", "../");
 }
 
 static void another_verb_is_told_which_are_allowed(void **state)
 {
 	(void)state;
 	assert_int_equal(find("PATCH", "/s/x"), ROUTE_WRONG_VERB);
-	assert_string_equal(match.allow, "DELETE, GET");
+	assert_string_equal(match.allow, "DELETE, GET, HEAD, OPTIONS");
 	assert_int_equal(find("GET", "/s/x/get"), ROUTE_WRONG_VERB);
-	assert_string_equal(match.allow, "POST");
+	assert_string_equal(match.allow, "POST, OPTIONS");
 	assert_int_equal(find("POST", "/a/b"), ROUTE_WRONG_VERB);
-	assert_string_equal(match.allow, "GET, PUT");
+	assert_string_equal(match.allow, "GET, HEAD, PUT, OPTIONS");
+	assert_int_equal(find("OPTIONS", "/a/b"), ROUTE_WRONG_VERB);
+	assert_string_equal(match.allow, "GET, HEAD, PUT, OPTIONS");
 }
 
 static void verbs_and_literals_are_case_sensitive(void **state)
@@ -195,6 +211,7 @@ int main(void)
 		cmocka_unit_test(the_verb_decides_between_paths_that_fit),
 		cmocka_unit_test(a_trailing_slash_is_the_same_path),
 		cmocka_unit_test(segments_are_decoded_one_by_one),
+		cmocka_unit_test(nothing_is_decoded_twice),
 		cmocka_unit_test(another_verb_is_told_which_are_allowed),
 		cmocka_unit_test(verbs_and_literals_are_case_sensitive),
 		cmocka_unit_test(dot_segments_are_malformed_plain_or_encoded),
