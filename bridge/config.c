@@ -7,7 +7,7 @@
 
 /* Where the table puts what it reads. */
 static struct config values;
-static const char *log_level;
+static const char *admin, *log_level, *access_log;
 
 /* --- the table ------------------------------------------------------------------------------ */
 
@@ -45,7 +45,52 @@ static const struct option options[] = {
 		.environment = "JUNCTION_HTTP_INSECURE",
 		.kind = OPTION_FLAG,
 		.value = &values.insecure,
-		.help = "Allows addresses that other machines can reach."},
+		.help = "Allows addresses that other machines can reach, unencrypted."},
+	{.name = "--tls-cert",
+		.environment = "JUNCTION_HTTP_TLS_CERT",
+		.kind = OPTION_STRING,
+		.value = &values.tls_cert,
+		.unit = "FILE",
+		.help = "Certificate and chain (PEM) to serve HTTPS with at all --listen; "
+			"read again when it changes, or on SIGHUP."},
+	{.name = "--tls-key",
+		.environment = "JUNCTION_HTTP_TLS_KEY",
+		.kind = OPTION_STRING,
+		.value = &values.tls_key,
+		.unit = "FILE",
+		.help = "The certificate's key (PEM, no passphrase)."},
+	{.name = "--tls-client-ca",
+		.environment = "JUNCTION_HTTP_TLS_CLIENT_CA",
+		.kind = OPTION_STRING,
+		.value = &values.tls_client_ca,
+		.unit = "FILE",
+		.help = "Authorities (PEM) that clients must show a certificate of."},
+	{.name = "--server-ca",
+		.environment = "JUNCTION_SERVER_CA",
+		.kind = OPTION_STRING,
+		.value = &values.server_tls.ca,
+		.unit = "FILE",
+		.help = "Authorities (PEM) of the server's certificate; the server is then "
+			"called over TLS. Read again when it changes, or on SIGHUP."},
+	{.name = "--server-cert",
+		.environment = "JUNCTION_SERVER_CERT",
+		.kind = OPTION_STRING,
+		.value = &values.server_tls.cert,
+		.unit = "FILE",
+		.help = "Certificate and chain (PEM) that the bridge shows the server."},
+	{.name = "--server-key",
+		.environment = "JUNCTION_SERVER_KEY",
+		.kind = OPTION_STRING,
+		.value = &values.server_tls.key,
+		.unit = "FILE",
+		.help = "That certificate's key (PEM, no passphrase)."},
+	{.name = "--server-name",
+		.environment = "JUNCTION_SERVER_NAME",
+		.kind = OPTION_STRING,
+		.value = &values.server_tls.server_name,
+		.unit = "NAME",
+		.help = "The name that the server's certificate must have, if it is not the "
+			"one in --server."},
 	NUMBER("--threads", "JUNCTION_HTTP_THREADS", threads, "2", "threads", 1, 64,
 		"HTTP threads for each address."),
 	NUMBER("--channels", "JUNCTION_HTTP_CHANNELS", channels, "2", "connections", 1, 16,
@@ -53,14 +98,32 @@ static const struct option options[] = {
 	NUMBER("--body-limit", "JUNCTION_HTTP_BODY_LIMIT", body_limit, "4194304", "bytes", 1024,
 		64 << 20, "Largest body taken."),
 	NUMBER("--connection-limit", "JUNCTION_HTTP_CONNECTION_LIMIT", connection_limit, "4096",
-		"connections", 1, 1000000, "Connections of each address."),
+		"connections", 1, 1000000,
+		"Connections in all; one more is answered 503 and closed."),
 	NUMBER("--connection-limit-per-address", "JUNCTION_HTTP_CONNECTION_LIMIT_PER_ADDRESS",
 		connection_limit_per_address, "0", "connections", 0, 1000000,
-		"Connections from one caller's address; 0 is no limit."),
+		"Connections from one caller's IPv4 address or IPv6 /64; 0 is no limit."),
 	NUMBER("--idle-timeout", "JUNCTION_HTTP_IDLE_TIMEOUT", idle_timeout, "60", "seconds", 1,
 		86400, "A connection without progress for so long is closed."),
+	NUMBER("--header-timeout", "JUNCTION_HTTP_HEADER_TIMEOUT", header_timeout, "10", "seconds",
+		1, 86400, "From the first byte of a request until its head must be complete."),
+	NUMBER("--body-rate", "JUNCTION_HTTP_BODY_RATE", body_rate, "64", "bytes a second", 0,
+		1 << 30,
+		"Slowest sending of a body, and taking of a reply, over ten seconds; 0 is no "
+		"limit."),
 	NUMBER("--rpc-timeout-ms", "JUNCTION_HTTP_RPC_TIMEOUT_MS", rpc_timeout_ms, "60000",
 		"milliseconds", 1, 86400000, "Longest wait for the server's answer."),
+	NUMBER("--keepalive-interval-ms", "JUNCTION_HTTP_KEEPALIVE_INTERVAL_MS", keepalive_ms,
+		"15000", "milliseconds", 100, 86400000,
+		"Silence in a stream after which something empty is sent."),
+	OPTION_ADMIN("JUNCTION_HTTP_ADMIN", "127.0.0.1:3001", &admin),
+	{.name = "--access-log",
+		.environment = "JUNCTION_HTTP_ACCESS_LOG",
+		.kind = OPTION_STRING,
+		.value = &access_log,
+		.fallback = "all",
+		.unit = "all|errors|none",
+		.help = "Of which requests a line is logged."},
 	{.name = "--log-level",
 		.environment = "JUNCTION_LOG_LEVEL",
 		.kind = OPTION_STRING,
@@ -92,12 +155,30 @@ static void check_listen(const struct config *c)
 		if (!option_address(address, host, &port))
 			option_refuse(
 				&program, "--listen must be ADDRESS:PORT, not \"%s\"", address);
-		if (!option_loopback(host) && !c->insecure)
+		if (!option_loopback(host) && !c->insecure && !c->tls_cert)
 			option_refuse(&program,
 				"--listen %s can be reached from other machines, and HTTP hides "
-				"nothing on the way; say --insecure if that is meant",
+				"nothing on the way; give --tls-cert, or say --insecure if that is "
+				"meant",
 				address);
 	}
+}
+
+static void check_tls(const struct config *c)
+{
+	const struct rpc_tls_options *server = &c->server_tls;
+	if (!c->tls_cert != !c->tls_key)
+		option_refuse(
+			&program, "--tls-cert and --tls-key are given together or not at all");
+	if (c->tls_client_ca && !c->tls_cert)
+		option_refuse(&program, "--tls-client-ca needs --tls-cert");
+	if (!server->cert != !server->key)
+		option_refuse(&program,
+			"--server-cert and --server-key are given together or not at all");
+	if ((server->cert || server->server_name) && !server->ca)
+		option_refuse(&program, "--server-cert and --server-name need --server-ca");
+	if (server->ca && !strncmp(c->server, "unix:", 5))
+		option_refuse(&program, "--server-ca: a server at a unix socket has no TLS");
 }
 
 /* Those configured, and the names among the addresses listened on. */
@@ -133,9 +214,14 @@ void config_read(struct config *c, int argc, char **argv)
 	*c = values;
 	if (*arguments)
 		option_refuse(&program, "%s is no option", *arguments);
+	c->admin = option_admin(&program, admin, c->insecure);
+	if (!log_access_named(access_log, &c->access_log))
+		option_refuse(&program, "--access-log must be all, errors or none, not \"%s\"",
+			access_log);
 	if (!log_level_named(log_level, &c->log_level))
 		option_refuse(&program,
 			"--log-level must be debug, info, warn or error, not \"%s\"", log_level);
+	check_tls(c);
 	check_listen(c);
 	check_origins(c);
 	collect_hosts(c);

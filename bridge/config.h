@@ -6,17 +6,24 @@
 
 #include "base/log.h"
 #include "base/option.h"
+#include "bridge/rpc.h"
 
 struct config {
 	struct option_list listen, hosts, origins;
 	const char *server;
 	bool insecure;
+	const char *tls_cert, *tls_key, *tls_client_ca; /* towards HTTP clients; NULL: none */
+	struct rpc_tls_options server_tls;
 	int64_t threads, channels;
 	int64_t body_limit; /* bytes */
 	int64_t connection_limit, connection_limit_per_address;
-	int64_t idle_timeout; /* seconds */
+	int64_t idle_timeout, header_timeout; /* seconds */
+	int64_t body_rate;                    /* bytes a second; 0 is no limit */
 	int64_t rpc_timeout_ms;
+	int64_t keepalive_ms;
+	const char *admin; /* NULL: none */
 	enum log_level log_level;
+	enum log_access access_log;
 	const char **known_hosts; /* hosts, and the names it listens on; NULL-terminated */
 };
 

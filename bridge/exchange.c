@@ -2,42 +2,26 @@
  * Exchange: front check and route as soon as the headers are there, so that a refusal comes before
  * the upload; then the body; then the call.
  *
- * libmicrohttpd cannot be given a reply while an upload is in progress, and a reply before it makes
- * it close the connection, with a reset if bytes of the body are still unread: a client that is
- * writing may lose the reply. So a small body is read and forgotten before its refusal is sent, a
- * large one is refused at once, and one that turns out too large on the way is given up.
+ * libmicrohttpd cannot be given a reply while an upload is in progress, and a reply before the body
+ * (even if there is none) makes it close the connection, with a reset if bytes of the body are
+ * still unread: a client that is writing may lose the reply. So a small body is read and forgotten
+ * before its refusal is sent, a large one is refused at once, and one that turns out too large on
+ * the way is given up.
  *
  * What a caller sends is read into an arena with a cap. The reply has an arena of its own: a call
  * that has been done must not fail for the size of what it was asked.
  */
-#include "bridge/exchange.h"
+#include "bridge/exchange_parts.h"
 
 #include "base/check.h"
-#include "base/log.h"
 #include "bridge/probe.h"
 #include "bridge/request.h"
 #include "proto/runtime/guard.h"
 
 #define DRAIN_MAX     (64 * 1024)
+#define TOO_LARGE     "the body is larger than this bridge takes (see --body-limit)"
 #define REQUEST_SLACK (1024 * 1024)
 #define REQUEST_TIMES 8 /* what a body may cost in memory, in times of its limit */
-
-struct exchange {
-	struct rpc_call call; /* first: exchange_of() */
-	struct bridge *bridge;
-	struct arena *arena, *reply_arena;
-	void (*wake)(void *owner);
-	void *owner;
-	atomic_int stage;
-	struct text path, query;
-	enum api_profile profile;
-	bool refused; /* reply stands, the body is only drained */
-	size_t drained;
-	struct buffer body;
-	struct front_headers headers;
-	struct route_match match;
-	struct reply reply;
-};
 
 static struct exchange *exchange_of(struct rpc_call *call)
 {
@@ -45,21 +29,37 @@ static struct exchange *exchange_of(struct rpc_call *call)
 }
 
 struct exchange *exchange_new(
-	struct bridge *bridge, const char *uri, void (*wake)(void *owner), void *owner)
+	struct bridge *bridge, const char *uri, const struct stream_connection *connection)
 {
 	struct arena *a = arena_new(REQUEST_SLACK + REQUEST_TIMES * bridge->front.body_limit);
 	struct exchange *x = ARENA_NEW(a, struct exchange);
 	struct text target = arena_text(a, text_of(uri));
-	size_t end = text_find(target, '?', 0);
 	x->bridge = bridge;
 	x->arena = a;
-	x->wake = wake;
-	x->owner = owner;
-	x->path = text_until(target, end);
-	x->query = text_from(target, end + 1);
-	x->profile = route_profile(x->path);
+	x->connection = *connection;
+	x->target_error = uri_split(target, &x->uri);
+	x->headers.target_size = target.size;
+	x->headers.authority = x->uri.authority;
+	x->profile = route_profile(x->uri.path);
 	x->body.arena = a;
+	access_begin(&x->access);
 	return x;
+}
+
+static void end_access(struct exchange *x)
+{
+	struct access *access = &x->access;
+	bool replied = exchange_stage(x) == EXCHANGE_REPLIED;
+	access->path = x->uri.path;
+	access->http = replied ? x->reply.http : 0;
+	if (replied && !x->reply.stream)
+		access->bytes_out = x->head ? 0 : x->reply.body.size;
+	else if (replied && stream_is_over(x->stream))
+		access_called(
+			access, stream_status(x->stream)->code, stream_status(x->stream)->message);
+	else if (replied)
+		access_called(access, STATUS_CANCELLED, "the client has gone");
+	access_end(access, x->bridge->access_log);
 }
 
 void exchange_free(struct exchange **x)
@@ -67,6 +67,9 @@ void exchange_free(struct exchange **x)
 	if (!*x)
 		return;
 	struct arena *a = (*x)->arena;
+	end_access(*x);
+	stream_leave(&(*x)->stream);
+	intake_free(&(*x)->intake);
 	arena_free(&(*x)->reply_arena);
 	*x = NULL;
 	arena_free(&a);
@@ -77,9 +80,14 @@ enum exchange_stage exchange_stage(const struct exchange *x)
 	return (enum exchange_stage)atomic_load_explicit(&x->stage, memory_order_acquire);
 }
 
-static void enter(struct exchange *x, enum exchange_stage stage)
+void exchange_enter(struct exchange *x, enum exchange_stage stage)
 {
 	atomic_store_explicit(&x->stage, stage, memory_order_release);
+}
+
+struct stream *exchange_stream(const struct exchange *x)
+{
+	return x->stream;
 }
 
 const struct reply *exchange_reply(const struct exchange *x)
@@ -87,52 +95,99 @@ const struct reply *exchange_reply(const struct exchange *x)
 	return &x->reply;
 }
 
+struct access *exchange_access(struct exchange *x)
+{
+	return &x->access;
+}
+
+const struct front_cors *exchange_cors(const struct exchange *x)
+{
+	return &x->cors;
+}
+
 /* --- headers -------------------------------------------------------------------------------- */
+
+static void note_accept(struct exchange *x, struct text value)
+{
+	const char *both =
+		arena_printf(x->arena, "%.*s,%.*s", TEXT_ARGS(x->accept), TEXT_ARGS(value));
+	x->accept = text_of(both);
+}
 
 void exchange_add_header(struct exchange *x, struct text name, struct text value)
 {
+	if (text_equal_nocase(name, TEXT("Accept")))
+		note_accept(x, value);
+	trace_add(&x->access.given, name, value);
 	front_add_header(&x->headers, x->arena, name, value);
 }
 
+void exchange_refuse(struct exchange *x, const struct status *status)
+{
+	access_called(&x->access, status->code, status->message);
+	reply_refusal(&x->reply, x->arena, x->profile, status, TEXT(""));
+}
+
 /* The reply stands; what is small is read first. */
-static void refuse_early(struct exchange *x)
+void exchange_refuse_early(struct exchange *x)
 {
 	bool small = x->headers.codings || x->headers.content_length <= DRAIN_MAX;
 	x->refused = true;
 	if (front_has_body(&x->headers) && (x->headers.expects_continue || !small))
 		x->reply.close = true;
-	enter(x, x->reply.close || !front_has_body(&x->headers) ? EXCHANGE_REPLIED : EXCHANGE_BODY);
+	exchange_enter(x, x->reply.close ? EXCHANGE_REPLIED : EXCHANGE_BODY);
 }
 
 static void refuse_front(struct exchange *x, int http, const char *reason)
 {
-	log_event(LOG_DEBUG, "request refused", LOG_SLICE("path", x->path),
-		LOG_TEXT("reason", reason));
+	x->access.message = reason;
 	reply_front(&x->reply, x->arena, x->profile, http, reason);
 	x->reply.close = true;
-	refuse_early(x);
+	exchange_refuse_early(x);
 }
 
 static void refuse_unknown(struct exchange *x)
 {
 	static const struct status status = {
 		.code = STATUS_NOT_FOUND, .message = "there is no such URI"};
-	reply_refusal(&x->reply, x->arena, x->profile, &status, TEXT(""));
-	refuse_early(x);
+	exchange_refuse(x, &status);
+	exchange_refuse_early(x);
 }
 
-/* libmicrohttpd takes "GET /a b HTTP/1.1"; others would end the target at the blank. */
-static bool is_target(const struct exchange *x)
+static void refuse_verb(struct exchange *x, const char *allow)
 {
-	for (const char *c = x->path.data; *c; c++)
-		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return false;
-	return true;
+	access_called(&x->access, STATUS_UNIMPLEMENTED, "the URI takes another verb");
+	reply_wrong_verb(&x->reply, x->arena, x->profile, allow);
+}
+
+/* The path is known, but not with this verb. */
+static void answer_verb(struct exchange *x, struct text verb, const char *allow)
+{
+	bool asked = text_equal(verb, TEXT("OPTIONS"));
+	if (asked)
+		reply_options(&x->reply, allow);
+	else
+		refuse_verb(x, allow);
+	front_allow_page(&x->bridge->front, &x->headers, x->arena, asked ? allow : NULL, &x->cors);
+	exchange_refuse_early(x);
+}
+
+static void open_body(struct exchange *x)
+{
+	x->access.method = x->match.method;
+	x->profile = x->match.method->profile;
+	if (x->match.method->client_streaming)
+		exchange_open_intake(x);
+	else if (x->headers.content_length > x->bridge->front.body_limit)
+		refuse_front(x, 413, TOO_LARGE);
+	else
+		exchange_enter(x, EXCHANGE_BODY);
 }
 
 static void find_route(struct exchange *x, struct text verb)
 {
-	switch (route_match(x->bridge->router, x->arena, verb, x->path, &x->match)) {
+	struct text wanted = x->head ? TEXT("GET") : verb;
+	switch (route_match(x->bridge->router, x->arena, wanted, x->uri.path, &x->match)) {
 	case ROUTE_MALFORMED:
 		refuse_front(x, 400, arena_printf(x->arena, "the path %s", x->match.reason));
 		break;
@@ -140,36 +195,56 @@ static void find_route(struct exchange *x, struct text verb)
 		refuse_unknown(x);
 		break;
 	case ROUTE_WRONG_VERB:
-		reply_wrong_verb(&x->reply, x->arena, x->profile, x->match.allow);
-		refuse_early(x);
+		answer_verb(x, verb, x->match.allow);
 		break;
 	case ROUTE_FOUND:
-		x->profile = x->match.method->profile;
-		enter(x, EXCHANGE_BODY);
+		open_body(x);
 		break;
 	}
 }
 
-void exchange_open(struct exchange *x, struct text verb, struct text peer, struct text local)
+/* 0, or the HTTP status to refuse with. */
+static int check_request(
+	struct exchange *x, struct text verb, struct text local, const char **reason)
+{
+	int http = front_check(&x->bridge->front, &x->headers, local, reason);
+	if (http)
+		return http;
+	*reason = x->target_error;
+	if (*reason)
+		return 400;
+	*reason = "this is no verb that any URI takes";
+	return route_is_verb(verb) ? 0 : 501;
+}
+
+void exchange_open(struct exchange *x, struct text verb, struct text version, struct text peer,
+	struct text local)
 {
 	const char *reason;
-	int http = front_check(&x->bridge->front, &x->headers, local, &reason);
+	x->headers.is_http10 = text_equal(version, TEXT("HTTP/1.0"));
+	x->head = text_equal(verb, TEXT("HEAD"));
+	x->access.verb = verb;
+	x->access.peer = peer;
+	access_open(&x->access, x->arena, &x->headers.metadata);
+	int http = check_request(x, verb, local, &reason);
+	front_allow_page(&x->bridge->front, &x->headers, x->arena, NULL, &x->cors);
 	if (http) {
 		refuse_front(x, http, reason);
 		return;
 	}
-	if (!is_target(x)) {
-		refuse_front(x, 400, "the request's target holds a blank or a control character");
+	if (text_equal(x->uri.path, TEXT("*")) && text_equal(verb, TEXT("OPTIONS"))) {
+		answer_verb(x, verb, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 		return;
 	}
 	metadata_add_own(&x->headers.metadata, TEXT("junction-caller-address"), peer);
-	metadata_add_own(&x->headers.metadata, TEXT("junction-scheme"), TEXT("http"));
+	metadata_add_own(&x->headers.metadata, TEXT("junction-scheme"),
+		x->bridge->front.tls ? TEXT("https") : TEXT("http"));
 	find_route(x, verb);
 }
 
 /* --- body ----------------------------------------------------------------------------------- */
 
-static bool drain(struct exchange *x, size_t size)
+bool exchange_drain(struct exchange *x, size_t size)
 {
 	x->drained += size;
 	return x->drained <= DRAIN_MAX;
@@ -177,13 +252,15 @@ static bool drain(struct exchange *x, size_t size)
 
 bool exchange_read(struct exchange *x, struct text piece)
 {
+	x->access.bytes_in += piece.size;
 	if (x->refused)
-		return drain(x, piece.size);
+		return exchange_drain(x, piece.size);
+	if (x->stream)
+		return exchange_read_stream(x, piece);
 	if (x->body.size + piece.size > x->bridge->front.body_limit) {
-		refuse_front(
-			x, 413, "the body is larger than this bridge takes (see --body-limit)");
-		enter(x, EXCHANGE_BODY);
-		return drain(x, piece.size);
+		refuse_front(x, 413, TOO_LARGE);
+		exchange_enter(x, EXCHANGE_BODY);
+		return exchange_drain(x, piece.size);
 	}
 	if (!x->body.data)
 		buffer_reserve(&x->body, x->headers.content_length + 1);
@@ -197,10 +274,20 @@ static bool fill_call(struct exchange *x)
 	const struct api_method *method = x->match.method;
 	struct status status;
 	ProtobufCMessage *message =
-		request_message(x->arena, &x->match, x->query, buffer_text(&x->body), &status);
+		request_message(x->arena, &x->match, x->uri.query, buffer_text(&x->body), &status);
 	if (!message) {
-		reply_refusal(&x->reply, x->arena, x->profile, &status, TEXT(""));
+		exchange_refuse(x, &status);
 		return false;
+	}
+	if (method->server_streaming && x->head) {
+		exchange_answer_head(x);
+		return false;
+	}
+	if (method->server_streaming) {
+		exchange_make_stream(x);
+		stream_put(x->stream, guard_pack(x->arena, message));
+		stream_put_end(x->stream);
+		return true;
 	}
 	x->call = (struct rpc_call){
 		.method = method,
@@ -222,36 +309,49 @@ static bool fill_probe(struct exchange *x)
 	return false;
 }
 
+/* False: the reply stands, without a call. */
+static bool fill(struct exchange *x)
+{
+	if (x->stream)
+		return exchange_end_intake(x);
+	const struct document *d = documents_find(x->bridge->documents, x->match.method);
+	if (probe_is(x->match.method))
+		return fill_probe(x);
+	if (!d)
+		return fill_call(x);
+	document_reply(d, x->headers.if_none_match, &x->reply);
+	return false;
+}
+
 void exchange_end(struct exchange *x)
 {
-	bool ask = !x->refused && (probe_is(x->match.method) ? fill_probe(x) : fill_call(x));
-	enter(x, ask ? EXCHANGE_WAITING : EXCHANGE_REPLIED);
+	bool ask = !x->refused && fill(x);
+	exchange_enter(x, ask ? EXCHANGE_WAITING : EXCHANGE_REPLIED);
 }
 
 /* --- the server's answer, on an rpc thread ------------------------------------------------- */
 
-static void log_failure(const struct exchange *x)
+void exchange_reply_call(
+	struct exchange *x, struct status status, struct text response, struct text details)
 {
-	const struct status *s = &x->call.status;
-	enum log_level level = reply_http_status(s->code) == 500 ? LOG_WARN : LOG_DEBUG;
-	log_event(level, "call failed", LOG_TEXT("method", x->call.method->path),
-		LOG_TEXT("code", status_name(s->code)), LOG_TEXT("message", s->message));
-}
-
-static void reply_call(struct exchange *x)
-{
-	const struct rpc_call *call = &x->call;
-	struct status status = call->status;
+	const struct api_method *method = x->match.method;
 	const ProtobufCMessage *message = NULL;
 	if (status.code == STATUS_OK)
-		message = guard_unpack(
-			x->reply_arena, call->method->output->descriptor, call->response, &status);
+		message =
+			guard_unpack(x->reply_arena, method->output->descriptor, response, &status);
+	access_called(&x->access, status.code, status.message);
 	if (message) {
-		reply_message(&x->reply, x->reply_arena, call->method, x->match.route, message);
+		reply_message(&x->reply, x->reply_arena, method, x->match.route, message);
 		return;
 	}
-	log_failure(x);
-	reply_refusal(&x->reply, x->reply_arena, x->profile, &status, call->details);
+	reply_refusal(&x->reply, x->reply_arena, x->profile, &status, details);
+}
+
+void exchange_wake(struct exchange *x)
+{
+	struct stream_connection connection = x->connection;
+	exchange_enter(x, EXCHANGE_REPLIED);
+	connection.resume(connection.arg);
 }
 
 static void answered(struct rpc_call *call)
@@ -261,15 +361,18 @@ static void answered(struct rpc_call *call)
 	if (probe_is(x->match.method))
 		probe_reply(&x->reply, x->reply_arena, x->match.method, probe_is_serving(call));
 	else
-		reply_call(x);
-	void (*wake)(void *) = x->wake;
-	void *owner = x->owner;
-	enter(x, EXCHANGE_REPLIED);
-	wake(owner);
+		exchange_reply_call(x, call->status, call->response, call->details);
+	exchange_wake(x);
 }
 
 void exchange_start(struct exchange *x)
 {
+	if (x->stream) {
+		if (x->match.method->server_streaming)
+			stream_start(x->stream, x->bridge->rpc, &x->headers.metadata);
+		stream_await(x->stream);
+		return;
+	}
 	x->call.done = answered;
 	rpc_start(x->bridge->rpc, &x->call);
 }

@@ -10,103 +10,92 @@
  *   refuses a missing Host, with a header sent twice. What -1 lets pass, exchange and front refuse.
  * - A daemon must not be stopped while a connection is suspended: it aborts.
  * - A pool of one thread is refused; without a pool there is one thread.
- * - Sockets are opened here, for a sentence about what failed and the port that 0 became.
+ * - Taking its listening socket from a daemon with a pool is a race that aborts: it has none.
  * - Replies lie in the exchange's arena and are not copied.
  */
 #include "bridge/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/option.h"
+#include "bridge/acceptor.h"
+#include "bridge/tls.h"
 
+#define STREAM_BLOCK      (16 * 1024)
 #define CONNECTION_MEMORY (32 * 1024) /* headers included; beyond it libmicrohttpd answers 431 */
-#define BACKLOG           1024
-#define ADDRESS_SIZE      (INET6_ADDRSTRLEN + 8)
-
-struct endpoint {
-	int fd;
-	struct MHD_Daemon *daemon;
-	char address[ADDRESS_SIZE];
-};
 
 struct listener {
 	struct bridge *bridge;
-	struct endpoint *endpoints;
+	struct acceptor *acceptor;
+	struct watch *watch;
+	struct MHD_Daemon **daemons; /* one for each address */
 	size_t count;
 	atomic_int exchanges; /* in progress */
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* stopping, and no exchanges */
 };
 
-/* Both ends of a connection, as text. */
-struct ends {
-	char peer[ADDRESS_SIZE]; /* "127.0.0.1:4711" */
+struct connection {
+	struct watch_entry watch;
+	char peer[ACCEPTOR_ADDRESS_SIZE]; /* "127.0.0.1:4711" */
 	char local[INET6_ADDRSTRLEN];
+	struct exchange *exchange; /* whose reply is being sent, */
+	struct stream *stream;     /* and its stream */
+	bool paused;               /* a stream has suspended it */
 };
 
-/* --- addresses ------------------------------------------------------------------------------ */
-
-static int split_address(const struct sockaddr *sa, char host[INET6_ADDRSTRLEN])
-{
-	if (sa->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, INET6_ADDRSTRLEN);
-		return ntohs(v6->sin6_port);
-	}
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
-	inet_ntop(AF_INET, &v4->sin_addr, host, INET6_ADDRSTRLEN);
-	return ntohs(v4->sin_port);
-}
-
-static void format_address(const struct sockaddr *sa, char out[ADDRESS_SIZE])
-{
-	char host[INET6_ADDRSTRLEN];
-	int port = split_address(sa, host);
-	snprintf(out, ADDRESS_SIZE, sa->sa_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, port);
-}
-
-static void local_address(int fd, struct sockaddr_storage *sa)
-{
-	socklen_t size = sizeof(*sa);
-	memset(sa, 0, sizeof(*sa));
-	CHECK(!getsockname(fd, (struct sockaddr *)sa, &size));
-}
-
 /* --- connections ---------------------------------------------------------------------------- */
+
+static const struct sockaddr *peer_of(struct MHD_Connection *c)
+{
+	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
+static struct connection *open_connection(struct listener *l, struct MHD_Connection *c)
+{
+	struct connection *conn = check_calloc(1, sizeof(*conn));
+	int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	struct sockaddr_storage local;
+	socklen_t size = sizeof(local);
+	CHECK(!getsockname(fd, (struct sockaddr *)&local, &size));
+	acceptor_format(peer_of(c), conn->peer);
+	acceptor_split((const struct sockaddr *)&local, conn->local);
+	watch_add(l->watch, &conn->watch, fd);
+	access_connection(1);
+	return conn;
+}
 
 static void on_connection(void *arg, struct MHD_Connection *c, void **context,
 	enum MHD_ConnectionNotificationCode code)
 {
-	(void)arg;
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		free(*context);
-		*context = NULL;
+	struct listener *l = arg;
+	struct connection *conn = *context;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = open_connection(l, c);
 		return;
 	}
-	struct ends *ends = check_calloc(1, sizeof(*ends));
-	struct sockaddr_storage local;
-	format_address(MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-		ends->peer);
-	local_address(
-		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, &local);
-	split_address((const struct sockaddr *)&local, ends->local);
-	*context = ends;
+	access_connection(-1);
+	watch_remove(l->watch, &conn->watch);
+	acceptor_release(l->acceptor, peer_of(c));
+	free(conn);
+	*context = NULL;
 }
 
-static const struct ends *ends_of(struct MHD_Connection *c)
+static struct connection *connection_of(struct MHD_Connection *c)
 {
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void enter_phase(struct MHD_Connection *c, enum watch_phase phase)
+{
+	watch_enter(&connection_of(c)->watch, phase);
 }
 
 static void resume(void *connection)
@@ -114,11 +103,46 @@ static void resume(void *connection)
 	MHD_resume_connection(connection);
 }
 
+/* A stream has nothing to send, or no room for more. */
+static void pause_stream(void *connection)
+{
+	connection_of(connection)->paused = true;
+	enter_phase(connection, WATCH_OURS);
+	MHD_suspend_connection(connection);
+}
+
+/* It goes on. */
+static void leave_pause(struct connection *conn, enum watch_phase phase)
+{
+	if (!conn->paused)
+		return;
+	conn->paused = false;
+	watch_enter(&conn->watch, phase);
+}
+
+static void watch_exchange(struct listener *l, struct MHD_Connection *c, const struct exchange *x)
+{
+	if (exchange_stream(x))
+		watch_stream(l->watch, &connection_of(c)->watch, stream_tick, exchange_stream(x));
+}
+
+/* So that libmicrohttpd finds no query: it would make a list of its parameters, and a request with
+ * more of them than it has memory for would neither be answered nor end. */
+static void hide_query(const char *uri)
+{
+	char *query = strchr(uri, '?');
+	if (query)
+		query[1] = '\0';
+}
+
 static void *on_target(void *arg, const char *uri, struct MHD_Connection *c)
 {
 	struct listener *l = arg;
 	atomic_fetch_add(&l->exchanges, 1);
-	return exchange_new(l->bridge, uri, resume, c);
+	struct exchange *x = exchange_new(l->bridge, uri,
+		&(struct stream_connection){.suspend = pause_stream, .resume = resume, .arg = c});
+	hide_query(uri);
+	return x;
 }
 
 static void on_completed(
@@ -126,10 +150,14 @@ static void on_completed(
 {
 	struct listener *l = arg;
 	struct exchange *x = *context;
-	(void)c, (void)code;
 	if (!x)
 		return;
 	*context = NULL;
+	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		exchange_access(x)->broken_off = true;
+	enter_phase(c, WATCH_HEAD);
+	if (exchange_stream(x))
+		watch_stream(l->watch, &connection_of(c)->watch, NULL, NULL);
 	exchange_free(&x);
 	if (atomic_fetch_sub(&l->exchanges, 1) == 1 && atomic_load(&l->bridge->stopping)) {
 		pthread_mutex_lock(&l->lock);
@@ -146,21 +174,59 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 		CHECK(MHD_add_response_header(response, name, value) == MHD_YES);
 }
 
-static enum MHD_Result send_reply(
-	const struct listener *l, struct MHD_Connection *c, const struct exchange *x)
+static ssize_t read_body(void *arg, uint64_t position, char *bytes, size_t room)
+{
+	struct connection *conn = arg;
+	(void)position;
+	ssize_t taken = stream_take(conn->stream, bytes, room);
+	if (taken == STREAM_END)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	exchange_access(conn->exchange)->bytes_out += (size_t)taken;
+	if (taken != STREAM_LATER)
+		leave_pause(conn, WATCH_REPLY);
+	return taken;
+}
+
+static struct MHD_Response *make_response(struct connection *conn, struct exchange *x)
 {
 	const struct reply *r = exchange_reply(x);
-	struct MHD_Response *response = MHD_create_response_from_buffer(
+	conn->exchange = x;
+	conn->stream = r->stream;
+	if (r->stream || r->endless) {
+		struct MHD_Response *response = MHD_create_response_from_callback(
+			MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_body, conn, NULL);
+		/* In chunks it would send the last one to HEAD too. */
+		if (response && r->endless)
+			MHD_set_response_options(
+				response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+		return response;
+	}
+	return MHD_create_response_from_buffer(
 		r->body.size, (void *)r->body.data, MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result send_reply(
+	const struct listener *l, struct MHD_Connection *c, struct exchange *x)
+{
+	const struct reply *r = exchange_reply(x);
+	struct MHD_Response *response = make_response(connection_of(c), x);
 	bool closing = r->close || atomic_load_explicit(&l->bridge->stopping, memory_order_relaxed);
 	CHECK(response);
-	add_header(response, "Content-Type",
-		r->content_type ? r->content_type : "application/json; charset=utf-8");
+	if (r->http != MHD_HTTP_NO_CONTENT)
+		add_header(response, "Content-Type",
+			r->content_type ? r->content_type : "application/json; charset=utf-8");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Allow", r->allow);
 	add_header(response, "WWW-Authenticate", r->challenge);
 	add_header(response, "Retry-After", r->retry_after);
+	for (const struct reply_header *h = r->headers; h && h->name; h++)
+		add_header(response, h->name, h->value);
+	for (size_t i = 0; i < FRONT_CORS_COUNT; i++)
+		add_header(response, front_cors_names[i], exchange_cors(x)->values[i]);
+	add_header(response, "traceparent", exchange_access(x)->parent);
+	add_header(response, "X-Request-ID", exchange_access(x)->request_id);
 	add_header(response, "Connection", closing ? "close" : NULL);
+	enter_phase(c, WATCH_REPLY);
 	enum MHD_Result result = MHD_queue_response(c, (unsigned)r->http, response);
 	MHD_destroy_response(response);
 	return result;
@@ -175,21 +241,25 @@ static enum MHD_Result each_header(void *arg, enum MHD_ValueKind kind, const cha
 	return MHD_YES;
 }
 
-static void open_exchange(struct MHD_Connection *c, struct exchange *x, const char *verb)
+static void open_exchange(
+	struct MHD_Connection *c, struct exchange *x, const char *verb, const char *version)
 {
-	const struct ends *ends = ends_of(c);
+	const struct connection *conn = connection_of(c);
+	enter_phase(c, WATCH_BODY);
 	MHD_get_connection_values_n(c, MHD_HEADER_KIND, each_header, x);
-	exchange_open(x, text_of(verb), text_of(ends->peer), text_of(ends->local));
+	exchange_open(
+		x, text_of(verb), text_of(version), text_of(conn->peer), text_of(conn->local));
 }
 
 /* Once started, the exchange is the rpc thread's, and the reply is sent when the handler is called
  * again. */
-static enum MHD_Result end_body(
-	const struct listener *l, struct MHD_Connection *c, struct exchange *x)
+static enum MHD_Result end_body(struct listener *l, struct MHD_Connection *c, struct exchange *x)
 {
 	exchange_end(x);
 	if (exchange_stage(x) == EXCHANGE_REPLIED)
 		return send_reply(l, c, x);
+	watch_exchange(l, c, x);
+	enter_phase(c, WATCH_OURS);
 	MHD_suspend_connection(c);
 	exchange_start(x);
 	return MHD_YES;
@@ -201,15 +271,17 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	struct listener *l = arg;
 	struct exchange *x = *context;
 	struct text piece = {data, *size};
-	(void)url, (void)version;
+	(void)url;
 	switch (exchange_stage(x)) {
 	case EXCHANGE_HEADERS:
-		open_exchange(c, x, verb);
+		open_exchange(c, x, verb, version);
+		watch_exchange(l, c, x);
 		return exchange_stage(x) == EXCHANGE_REPLIED ? send_reply(l, c, x) : MHD_YES;
 	case EXCHANGE_BODY:
 		if (!piece.size)
 			return end_body(l, c, x);
 		*size = 0;
+		leave_pause(connection_of(c), WATCH_BODY);
 		return exchange_read(x, piece) ? MHD_YES : MHD_NO;
 	case EXCHANGE_WAITING:
 		return MHD_YES;
@@ -219,7 +291,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	return MHD_NO;
 }
 
-/* --- endpoints ------------------------------------------------------------------------------ */
+/* --- daemons -------------------------------------------------------------------------------- */
 
 /* Our own paths need no decoding by libmicrohttpd: nobody looks at its version of them. */
 static size_t leave_encoded(void *arg, struct MHD_Connection *c, char *string)
@@ -236,96 +308,67 @@ static void on_log(void *arg, const char *format, va_list args)
 	log_event(LOG_DEBUG, "libmicrohttpd", LOG_SLICE("message", text_trim(text_of(line))));
 }
 
-static int open_socket(const struct addrinfo *ai)
-{
-	int on = 1;
-	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (ai->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && !listen(fd, BACKLOG))
-		return fd;
-	int error = errno;
-	close(fd);
-	errno = error;
-	return -1;
-}
-
-static bool cannot_listen(const char *address, const char *reason)
-{
-	log_event(LOG_ERROR, "cannot listen", LOG_TEXT("address", address),
-		LOG_TEXT("reason", reason));
-	return false;
-}
-
-static bool bind_endpoint(struct endpoint *e, const char *address)
-{
-	char host[256], service[8];
-	int port;
-	struct addrinfo *found,
-		hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct sockaddr_storage local;
-	if (!option_address(address, host, &port))
-		return cannot_listen(address, "not ADDRESS:PORT");
-	snprintf(service, sizeof(service), "%d", port);
-	int error = getaddrinfo(*host ? host : NULL, service, &hints, &found);
-	if (error)
-		return cannot_listen(address, gai_strerror(error));
-	e->fd = open_socket(found);
-	error = errno;
-	freeaddrinfo(found);
-	if (e->fd < 0)
-		return cannot_listen(address, strerror(error));
-	local_address(e->fd, &local);
-	format_address((const struct sockaddr *)&local, e->address);
-	return true;
-}
-
-static bool start_daemon(
-	struct listener *l, struct endpoint *e, const struct listener_options *options)
+static struct MHD_Daemon *start_daemon(struct listener *l, const struct listener_options *options)
 {
 	struct MHD_OptionItem items[] = {
 		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
-		{MHD_OPTION_LISTEN_SOCKET, e->fd, NULL},
 		{MHD_OPTION_STRICT_FOR_CLIENT, -1, NULL},
 		{MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, l},
 		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_encoded, NULL},
-		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, NULL},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, l},
 		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, l},
 		{MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout, NULL},
-		{MHD_OPTION_CONNECTION_LIMIT, options->connection_limit, NULL},
-		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->connection_limit_per_address, NULL},
+		/* Shared out among the threads: the acceptor's limit is the one that counts. */
+		{MHD_OPTION_CONNECTION_LIMIT, INT_MAX, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
 		{options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
 			options->threads, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
+	struct MHD_OptionItem secure[] = {
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, tls_choose},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	bool tls = tls_is_open();
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-			 MHD_USE_ERROR_LOG;
-	e->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
-	return e->daemon != NULL;
+			 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, items,
+		tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, secure, MHD_OPTION_END);
 }
 
-static bool open_endpoint(struct listener *l, struct endpoint *e, const char *address,
-	const struct listener_options *o)
+static bool take(void *arg, size_t index, int fd, const struct sockaddr *peer, socklen_t size)
 {
-	return bind_endpoint(e, address) &&
-	       (start_daemon(l, e, o) || cannot_listen(address, "libmicrohttpd refused to start"));
+	const struct listener *l = arg;
+	return MHD_add_connection(l->daemons[index], fd, peer, size) == MHD_YES;
 }
 
-static struct listener *listener_new(struct bridge *bridge, size_t count)
+static bool open_address(struct listener *l, size_t i, const struct listener_options *options)
+{
+	if (!acceptor_listen(l->acceptor, options->addresses[i]))
+		return false;
+	l->daemons[i] = start_daemon(l, options);
+	if (!l->daemons[i])
+		log_event(LOG_ERROR, "libmicrohttpd refused to start");
+	return l->daemons[i] != NULL;
+}
+
+static struct listener *listener_new(
+	const struct listener_options *options, struct bridge *bridge, size_t count)
 {
 	struct listener *l = check_calloc(1, sizeof(*l));
 	pthread_condattr_t monotonic;
 	l->bridge = bridge;
 	l->count = count;
-	l->endpoints = check_calloc(count, sizeof(*l->endpoints));
-	for (size_t i = 0; i < count; i++)
-		l->endpoints[i].fd = -1;
+	l->daemons = check_calloc(count, sizeof(struct MHD_Daemon *));
+	l->acceptor = acceptor_new(&(struct acceptor_options){
+		.limit = options->connection_limit,
+		.limit_per_caller = options->connection_limit_per_address,
+		.take = take,
+		.arg = l,
+	});
+	l->watch = watch_open(&options->watch);
 	CHECK(!pthread_mutex_init(&l->lock, NULL));
 	CHECK(!pthread_condattr_init(&monotonic));
 	CHECK(!pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC));
@@ -339,33 +382,28 @@ struct listener *listener_open(const struct listener_options *options, struct br
 	size_t count = 0;
 	while (options->addresses[count])
 		count++;
-	struct listener *l = listener_new(bridge, count);
+	access_start(bridge->rpc);
+	struct listener *l = listener_new(options, bridge, count);
 	for (size_t i = 0; l && i < count; i++)
-		if (!open_endpoint(l, &l->endpoints[i], options->addresses[i], options))
+		if (!open_address(l, i, options))
 			listener_close(&l);
+	if (l)
+		acceptor_start(l->acceptor);
 	return l;
 }
 
 const char *listener_address(const struct listener *l, size_t i)
 {
-	return l->endpoints[i].address;
+	return acceptor_address(l->acceptor, i);
 }
 
 /* --- end ------------------------------------------------------------------------------------ */
-
-/* The socket is closed only when the daemon has stopped; until then it refuses. */
-static void stop_accepting(struct endpoint *e)
-{
-	if (e->daemon && MHD_quiesce_daemon(e->daemon) != MHD_INVALID_SOCKET)
-		shutdown(e->fd, SHUT_RDWR);
-}
 
 bool listener_drain(struct listener *l, int64_t ms)
 {
 	int64_t until = clock_now() + ms * CLOCK_MS;
 	struct timespec deadline = {until / CLOCK_SECOND, until % CLOCK_SECOND};
-	for (size_t i = 0; i < l->count; i++)
-		stop_accepting(&l->endpoints[i]);
+	acceptor_stop(l->acceptor);
 	atomic_store(&l->bridge->stopping, true);
 	int waited = 0;
 	pthread_mutex_lock(&l->lock);
@@ -377,16 +415,15 @@ bool listener_drain(struct listener *l, int64_t ms)
 
 void listener_close(struct listener **l)
 {
-	for (size_t i = 0; i < (*l)->count; i++) {
-		struct endpoint *e = &(*l)->endpoints[i];
-		if (e->daemon)
-			MHD_stop_daemon(e->daemon);
-		if (e->fd >= 0)
-			close(e->fd);
-	}
+	acceptor_stop((*l)->acceptor);
+	for (size_t i = 0; i < (*l)->count; i++)
+		if ((*l)->daemons[i])
+			MHD_stop_daemon((*l)->daemons[i]);
+	watch_close(&(*l)->watch);
+	acceptor_free(&(*l)->acceptor);
 	pthread_cond_destroy(&(*l)->idle);
 	pthread_mutex_destroy(&(*l)->lock);
-	free((*l)->endpoints);
+	free((*l)->daemons);
 	free(*l);
 	*l = NULL;
 }

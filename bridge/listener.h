@@ -1,26 +1,29 @@
 /*
  * Listener: HTTP/1.1 in, HTTP/1.1 out. The only user of libmicrohttpd.
  *
- * Each address has a daemon with a pool of threads of its own. A request becomes an exchange; while
- * it waits for the server its connection is suspended and holds no thread. One thread opens,
- * drains and closes.
+ * What the acceptor takes goes to a daemon for each address, with a pool of threads of its own. A
+ * request becomes an exchange; while it waits for the server its connection is suspended and holds
+ * no thread. One thread opens, drains and closes.
  */
 #ifndef JUNCTION_BRIDGE_LISTENER_H
 #define JUNCTION_BRIDGE_LISTENER_H
 
 #include "bridge/exchange.h"
+#include "bridge/watch.h"
 
 struct listener;
 
 struct listener_options {
 	const char *const *addresses;     /* "127.0.0.1:3000", "[::1]:0", ":80"; NULL-terminated */
 	int threads;                      /* of each address */
-	int connection_limit;             /* of each address */
+	int connection_limit;             /* in all */
 	int connection_limit_per_address; /* of one caller; 0 is none */
 	int idle_timeout;                 /* seconds without progress, after which it is closed */
+	struct watch_options watch;       /* what is too slow */
 };
 
-/* NULL if an address cannot be listened at (logged). bridge outlives the listener. */
+/* Speaks TLS if tls_is_open(). NULL if an address cannot be listened at (logged). bridge outlives
+ * the listener. */
 struct listener *listener_open(const struct listener_options *options, struct bridge *bridge);
 /* The address that addresses[i] got: "127.0.0.1:41217". */
 const char *listener_address(const struct listener *l, size_t i);

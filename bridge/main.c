@@ -3,24 +3,29 @@
  * runs until SIGTERM or SIGINT. Then it accepts no more, lets the requests in progress end for a
  * while, breaks off the rest and exits 0.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/admin/admin.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "bridge/config.h"
 #include "bridge/listener.h"
 #include "bridge/probe.h"
+#include "bridge/tls.h"
 
-#define GRACE_MS 10000
-#define POLL_MS  50
+#define GRACE_MS       10000
+#define POLL_MS        50
+#define LOOK_MS        1000 /* how often certificates are looked at */
+#define RATE_WINDOW_MS 10000
 
 static void block_signals(sigset_t *stop)
 {
 	sigemptyset(stop);
 	sigaddset(stop, SIGTERM);
 	sigaddset(stop, SIGINT);
+	sigaddset(stop, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -41,28 +46,53 @@ static void say(const char *line)
 	fflush(stdout);
 }
 
+/* True if a signal to end has come within ms. Looks after the certificates meanwhile, which SIGHUP
+ * has read again in any case. */
+static bool told_to_end(struct rpc *rpc, const sigset_t *signals, int64_t ms)
+{
+	struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
+	int number = sigtimedwait(signals, NULL, &wait);
+	tls_refresh(number == SIGHUP);
+	rpc_refresh_tls(rpc, number == SIGHUP);
+	return number > 0 && number != SIGHUP;
+}
+
 /*
- * Returns on a signal. Calls take turns over the channels, each of which connects by itself: only
- * so many answers in a row say that none is left that would fail the next call.
+ * Returns on a signal to end. Calls take turns over the channels, each of which connects by itself:
+ * only so many answers in a row say that none is left that would fail the next call.
  */
 static void run(struct rpc *rpc, int channels, const sigset_t *stop)
 {
-	const struct timespec pause = {0, POLL_MS * 1000000L};
 	for (int answers = 0; answers < channels; answers++) {
 		if (probe_server(rpc))
 			continue;
 		answers = -1;
-		if (sigtimedwait(stop, NULL, &pause) > 0)
+		if (told_to_end(rpc, stop, POLL_MS))
 			return;
 	}
 	say("ready");
-	while (sigwaitinfo(stop, NULL) < 0 && errno == EINTR)
+	while (!told_to_end(rpc, stop, LOOK_MS))
 		;
+}
+
+/* What is printed first is there once the other addresses are. */
+static bool open_admin(const struct config *c, struct admin **admin)
+{
+	char line[320];
+	if (!c->admin)
+		return true;
+	*admin = admin_open(c->admin);
+	if (!*admin || !admin_serve(*admin))
+		return false;
+	snprintf(line, sizeof(line), "listening admin %s", admin_address(*admin));
+	say(line);
+	return true;
 }
 
 static void end(struct listener **l, struct rpc *rpc)
 {
 	log_event(LOG_INFO, "bridge stopping");
+	rpc_stop_streams(rpc);
 	if (!listener_drain(*l, GRACE_MS))
 		log_event(LOG_WARN, "requests broken off");
 	rpc_stop(rpc);
@@ -77,6 +107,7 @@ static struct listener *serve(const struct config *c, struct bridge *bridge)
 		.connection_limit = (int)c->connection_limit,
 		.connection_limit_per_address = (int)c->connection_limit_per_address,
 		.idle_timeout = (int)c->idle_timeout,
+		.watch = {c->header_timeout * 1000, c->body_rate, RATE_WINDOW_MS},
 	};
 	struct listener *l = listener_open(&options, bridge);
 	for (size_t i = 0; l && i < c->listen.count; i++) {
@@ -97,19 +128,30 @@ int main(int argc, char **argv)
 	block_signals(&stop);
 	allow_many_files();
 
+	if (c.tls_cert && !tls_open(c.tls_cert, c.tls_key, c.tls_client_ca))
+		return 1;
+	struct rpc *rpc = rpc_new(&(struct rpc_options){
+		c.server, (int)c.channels, api_methods, api_method_count, c.server_tls});
+	if (!rpc)
+		return 1;
 	struct router *router = router_new();
 	router_add(router, api_methods, api_method_count);
 	router_add(router, probe_methods, PROBE_COUNT);
-	struct rpc *rpc = rpc_new(
-		&(struct rpc_options){c.server, (int)c.channels, api_methods, api_method_count});
+	struct documents *documents = documents_new();
+	documents_add_routes(documents, router);
 	struct bridge bridge = {
 		.router = router,
+		.documents = documents,
 		.front = {c.known_hosts, c.origins.count ? c.origins.items : none,
-			(size_t)c.body_limit},
+			(size_t)c.body_limit, c.tls_cert != NULL},
 		.rpc = rpc,
 		.rpc_timeout_ms = c.rpc_timeout_ms,
+		.keepalive_ms = c.keepalive_ms,
+		.access_log = c.access_log,
 	};
-	struct listener *l = serve(&c, &bridge);
+	struct admin *admin = NULL;
+	metric_register_process();
+	struct listener *l = open_admin(&c, &admin) ? serve(&c, &bridge) : NULL;
 	bool served = l != NULL;
 	if (served) {
 		run(rpc, (int)c.channels, &stop);
@@ -117,7 +159,10 @@ int main(int argc, char **argv)
 	} else {
 		rpc_stop(rpc);
 	}
+	admin_close(&admin);
 	rpc_free(&rpc);
+	tls_close();
 	router_free(&router);
+	documents_free(&documents);
 	return served ? 0 : 1;
 }

@@ -9,8 +9,7 @@
 
 #define NAME_MAX_BYTES 64
 
-static const char *const PLAIN[] = {
-	"authorization", "idempotency-key", "x-namespace", "traceparent", "x-request-id"};
+static const char *const PLAIN[] = {"authorization", "idempotency-key", "x-namespace"};
 
 /* FATE Flow's: both '_' and '-' are in use. */
 static const char *const FATE[] = {"timestamp", "nonce", "app-key", "signature", "site-signature",

@@ -26,7 +26,7 @@ const char *metadata_add_header(
 	struct metadata_list *list, struct arena *a, struct text name, struct text value);
 
 /* Adds what the bridge itself says; there is always room for METADATA_OWN of them. */
-#define METADATA_OWN 2
+#define METADATA_OWN 5
 void metadata_add_own(struct metadata_list *list, struct text key, struct text value);
 
 #endif

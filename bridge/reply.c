@@ -4,7 +4,6 @@
  */
 #include "bridge/reply.h"
 
-#include "base/base64.h"
 #include "base/check.h"
 #include "google/rpc/status.pb-c.h"
 #include "proto/runtime/guard.h"
@@ -77,36 +76,10 @@ static void refuse_mw(struct buffer *out, const struct refusal *r)
 	buffer_add_char(out, '}');
 }
 
-/* google.protobuf.Any as proto3 JSON writes it, or its bytes if the type is not ours. */
-static void write_any(struct buffer *out, struct text type_url, struct text value)
-{
-	static const struct transcode_options options = {.int64_as_number = false};
-	size_t slash = 0;
-	for (size_t i = 0; i < type_url.size; i++)
-		if (type_url.data[i] == '/')
-			slash = i + 1;
-	const char *name = arena_string(out->arena, text_from(type_url, slash));
-	const struct api_message *type = api_message_named(name);
-	struct status ignored;
-	ProtobufCMessage *message =
-		type ? guard_unpack(out->arena, type->descriptor, value, &ignored) : NULL;
-
-	json_write_comma(out);
-	buffer_add_text(out, TEXT("{\"@type\":"));
-	json_write_string(out, type_url);
-	if (message) {
-		message_members_to_json(out, type, message, &options);
-	} else {
-		json_write_name(out, TEXT("value"));
-		buffer_add_char(out, '"');
-		base64_write(out, value);
-		buffer_add_char(out, '"');
-	}
-	buffer_add_char(out, '}');
-}
-
+/* A detail whose bytes are not of its type is left out. */
 static void write_details(struct buffer *out, struct text details)
 {
+	static const struct transcode_options options = {.int64_as_number = false};
 	struct status ignored;
 	if (!details.size)
 		return;
@@ -115,21 +88,28 @@ static void write_details(struct buffer *out, struct text details)
 	if (!message)
 		return;
 	const Google__Rpc__Status *status = (const Google__Rpc__Status *)message;
+	const struct api_message *any = api_message_named("google.protobuf.Any");
 	for (size_t i = 0; i < status->n_details; i++) {
-		const Google__Protobuf__Any *any = status->details[i];
-		write_any(out, text_of(any->type_url),
-			(struct text){(const char *)any->value.data, any->value.len});
+		size_t before = out->size;
+		json_write_comma(out);
+		if (!message_to_json(out, any, &status->details[i]->base, &options, &ignored))
+			out->size = before;
 	}
+}
+
+void reply_status(struct buffer *out, const struct status *status, struct text details)
+{
+	buffer_printf(out, "{\"code\":%d,\"message\":", (int)status->code);
+	json_write_string(out, text_of(status->message));
+	json_write_name(out, TEXT("details"));
+	buffer_add_char(out, '[');
+	write_details(out, details);
+	buffer_add_text(out, TEXT("]}"));
 }
 
 static void refuse_native(struct buffer *out, const struct refusal *r)
 {
-	buffer_printf(out, "{\"code\":%d,\"message\":", (int)r->status->code);
-	json_write_string(out, text_of(r->status->message));
-	json_write_name(out, TEXT("details"));
-	buffer_add_char(out, '[');
-	write_details(out, r->details);
-	buffer_add_text(out, TEXT("]}"));
+	reply_status(out, r->status, r->details);
 }
 
 static const struct profile PROFILES[] = {
@@ -146,6 +126,11 @@ static const struct profile *profile_of(enum api_profile profile)
 	return &PROFILES[profile];
 }
 
+bool reply_int64_as_number(enum api_profile profile)
+{
+	return profile_of(profile)->int64_as_number;
+}
+
 /* --- what callers use ----------------------------------------------------------------------- */
 
 /* A message that says its own code (CallResponse) has no need of an envelope that says another. */
@@ -156,23 +141,37 @@ static const char *opening_of(const struct profile *p, const struct api_message 
 		       : p->opening;
 }
 
+/* What cannot be written is a fault of the server. */
+static bool write_message(struct buffer *out, const struct profile *p,
+	const struct api_method *method, const struct api_route *route,
+	const ProtobufCMessage *message, struct status *status)
+{
+	const struct transcode_options options = {.int64_as_number = p->int64_as_number};
+	const struct api_message *type = method->output;
+
+	if (route->response_body >= 0)
+		return message_field_to_json(
+			out, type, (unsigned)route->response_body, message, &options, status);
+	if (type->kind != API_OBJECT)
+		return message_to_json(out, type, message, &options, status);
+	buffer_add_char(out, '{');
+	buffer_add_text(out, text_of(opening_of(p, type)));
+	if (!message_members_to_json(out, type, message, &options, status))
+		return false;
+	buffer_add_char(out, '}');
+	return true;
+}
+
 void reply_message(struct reply *r, struct arena *a, const struct api_method *method,
 	const struct api_route *route, const ProtobufCMessage *message)
 {
-	const struct profile *p = profile_of(method->profile);
-	struct transcode_options options = {.int64_as_number = p->int64_as_number};
 	struct buffer out = {.arena = a};
+	struct status status;
 	buffer_reserve(&out, 512);
-	if (route->response_body >= 0) {
-		message_field_to_json(
-			&out, method->output, (unsigned)route->response_body, message, &options);
-	} else {
-		buffer_add_char(&out, '{');
-		buffer_add_text(&out, text_of(opening_of(p, method->output)));
-		message_members_to_json(&out, method->output, message, &options);
-		buffer_add_char(&out, '}');
-	}
-	*r = (struct reply){.http = 200, .body = buffer_text(&out)};
+	if (write_message(&out, profile_of(method->profile), method, route, message, &status))
+		*r = (struct reply){.http = 200, .body = buffer_text(&out)};
+	else
+		reply_refusal(r, a, method->profile, &status, (struct text){0});
 }
 
 void reply_empty(struct reply *r, struct arena *a, enum api_profile profile)
@@ -207,6 +206,7 @@ static enum status_code code_of_front(int http)
 	case 403:
 		return STATUS_PERMISSION_DENIED;
 	case 405:
+	case 501:
 		return STATUS_UNIMPLEMENTED;
 	case 413:
 	case 431:
@@ -223,6 +223,11 @@ void reply_front(
 {
 	struct status status = {.code = code_of_front(http), .message = reason};
 	refuse(r, a, profile_of(profile), &(struct refusal){&status, http, {0}});
+}
+
+void reply_options(struct reply *r, const char *allow)
+{
+	*r = (struct reply){.http = 204, .allow = allow};
 }
 
 void reply_wrong_verb(struct reply *r, struct arena *a, enum api_profile profile, const char *allow)

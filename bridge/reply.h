@@ -9,17 +9,26 @@
 #include "base/status.h"
 #include "proto/runtime/api.h"
 
+struct reply_header {
+	const char *name, *value;
+};
+
+struct stream;
+
 struct reply {
 	int http; /* status */
 	struct text body;
-	const char *content_type; /* NULL: JSON */
-	const char *allow;        /* of 405, else NULL */
-	const char *challenge;    /* WWW-Authenticate, or NULL */
-	const char *retry_after;  /* seconds, or NULL */
-	bool close;               /* the connection, after this reply */
+	struct stream *stream;              /* where the body comes from instead, or NULL */
+	bool endless;                       /* no stream, but the headers of one, for HEAD */
+	const char *content_type;           /* NULL: JSON */
+	const char *allow;                  /* of 405 and OPTIONS, else NULL */
+	const char *challenge;              /* WWW-Authenticate, or NULL */
+	const char *retry_after;            /* seconds, or NULL */
+	const struct reply_header *headers; /* more, up to one without a name; or NULL */
+	bool close;                         /* the connection, after this reply */
 };
 
-/* A success. */
+/* A success; a refusal in INTERNAL if the message has no JSON. */
 void reply_message(struct reply *r, struct arena *a, const struct api_method *method,
 	const struct api_route *route, const ProtobufCMessage *message);
 
@@ -36,9 +45,16 @@ void reply_front(
 void reply_wrong_verb(
 	struct reply *r, struct arena *a, enum api_profile profile, const char *allow);
 
+/* 204: what the URI takes. */
+void reply_options(struct reply *r, const char *allow);
+
 /* A success that has no message: {} in the profile's envelope. */
 void reply_empty(struct reply *r, struct arena *a, enum api_profile profile);
 
 int reply_http_status(enum status_code code);
+
+/* google.rpc.Status as JSON: how a stream ended, and what a native route refuses with. */
+void reply_status(struct buffer *out, const struct status *status, struct text details);
+bool reply_int64_as_number(enum api_profile profile);
 
 #endif

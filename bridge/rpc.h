@@ -1,5 +1,6 @@
 /*
- * Rpc: unary calls to the server, asynchronous. The only user of grpc.h in the bridge.
+ * Rpc: unary calls to the server, asynchronous; for streams see rpc_stream.h. Only the files
+ * bridge/rpc*.[ch] use grpc.h in the bridge.
  *
  * A few channels, each a connection of its own with a completion queue and a thread; calls take
  * turns. A call that finds no connection fails UNAVAILABLE as soon as connecting has failed;
@@ -14,14 +15,30 @@
 
 struct rpc;
 
+/* Files in PEM form, which may be replaced at any time. */
+struct rpc_tls_options {
+	const char *ca;          /* whose certificates a server may have; NULL: no TLS */
+	const char *cert, *key;  /* what the bridge shows the server; NULL: nothing */
+	const char *server_name; /* to be in the server's certificate; NULL: the target's host */
+};
+
 struct rpc_options {
 	const char *target;               /* "unix:/run/x.sock", "127.0.0.1:50051" */
 	int channels;                     /* 1 to 16 */
 	const struct api_method *methods; /* must outlive the rpc */
 	size_t method_count;
+	struct rpc_tls_options tls;
 };
 
+/* NULL if the files of TLS cannot be used (logged). */
 struct rpc *rpc_new(const struct rpc_options *options);
+/* Reads the files of TLS again if they have changed, or in any case if now. With new ones it
+ * connects anew; calls in progress go on where they are. Main thread. */
+void rpc_refresh_tls(struct rpc *rpc, bool now);
+/* Each channel is connected, or at rest, which this ends. Any thread. */
+bool rpc_connected(const struct rpc *rpc);
+/* Breaks off the streams in progress (UNAVAILABLE) and refuses new ones. */
+void rpc_stop_streams(struct rpc *rpc);
 /* Breaks off the calls in progress and waits until each has ended; new ones are refused from now
  * on. Not from done(). */
 void rpc_stop(struct rpc *rpc);

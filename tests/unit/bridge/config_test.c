@@ -52,6 +52,7 @@ static void the_defaults_serve_loopback(void **state)
 	assert_string_equal(of_defaults.server, "127.0.0.1:50051");
 	assert_int_equal(of_defaults.body_limit, 4 * 1024 * 1024);
 	assert_int_equal(of_defaults.rpc_timeout_ms, 60000);
+	assert_int_equal(of_defaults.keepalive_ms, 15000);
 }
 
 static void an_address_that_others_reach_needs_insecure(void **state)

@@ -38,7 +38,7 @@ static void open_all(void)
 			"unix:/nonexistent/junction.sock", 2, api_methods, api_method_count}),
 		.rpc_timeout_ms = 60000,
 	};
-	listener = listener_open(&(struct listener_options){addresses, 2, 64, 0, 60}, &bridge);
+	listener = listener_open(&(struct listener_options){addresses, 2, 64, 0, 60, {0}}, &bridge);
 	CHECK(listener);
 	address.sin_family = AF_INET;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -211,9 +211,7 @@ static void another_verb_is_told_what_is_allowed(void **state)
 	(void)state;
 	const char *answer = ask("DELETE /mw/call HTTP/1.1\r\n" HOST CLOSE "\r\n");
 	assert_starts(answer, "HTTP/1.1 405 ");
-	assert_holds(answer, "Allow: POST\r\n");
-	assert_starts(ask("OPTIONS /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"), "HTTP/1.1 405 ");
-	assert_starts(ask("HEAD /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n"), "HTTP/1.1 405 ");
+	assert_holds(answer, "Allow: POST, OPTIONS\r\n");
 }
 
 static void a_request_whose_end_is_in_doubt_closes_the_connection(void **state)
@@ -247,8 +245,6 @@ static void a_target_with_a_blank_or_dots_is_refused(void **state)
 	(void)state;
 	assert_starts(ask("GET /mw/a b HTTP/1.1\r\n" HOST CLOSE "\r\n"), "HTTP/1.1 400 ");
 	assert_starts(ask("GET /mw/%2e%2e/x HTTP/1.1\r\n" HOST CLOSE "\r\n"), "HTTP/1.1 400 ");
-	assert_starts(
-		ask("GET http://localhost/mw HTTP/1.1\r\n" HOST CLOSE "\r\n"), "HTTP/1.1 400 ");
 }
 
 static void foreign_hosts_and_pages_are_refused(void **state)
@@ -326,7 +322,7 @@ static void an_address_in_use_is_said_so(void **state)
 {
 	(void)state;
 	const char *const taken[] = {"127.0.0.1:0", listener_address(listener, 0), NULL};
-	assert_null(listener_open(&(struct listener_options){taken, 1, 64, 0, 60}, &bridge));
+	assert_null(listener_open(&(struct listener_options){taken, 1, 64, 0, 60, {0}}, &bridge));
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include "api.gen.h"
 #include "bridge/reply.h"
 #include "google/protobuf/any.pb-c.h"
+#include "google/protobuf/duration.pb-c.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
@@ -140,6 +141,40 @@ static void int64_is_a_number_on_documented_routes_only(void **state)
 		strstr(arena_string(arena, reply.body), "\"f_create_time\":\"9007199254740993\","));
 }
 
+static void what_has_no_json_is_internal(void **state)
+{
+	(void)state;
+	Google__Rpc__Status response = GOOGLE__RPC__STATUS__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT, *anys[] = {&any};
+	struct api_method method = api_methods[API_REGISTRY_QUERY_SERVICES];
+	method.output = api_message_named("google.rpc.Status");
+	any.type_url = (char *)"x/google.rpc.BadRequest";
+	any.value = (ProtobufCBinaryData){1, (uint8_t *)"\xff"};
+	response.n_details = 1;
+	response.details = anys;
+	method.profile = API_NATIVE;
+	reply_message(&reply, arena, &method, &method.routes[0], &response.base);
+	assert_body(500,
+		"{\"code\":13,\"message\":\"cannot be written as JSON: details[0]: is an "
+		"Any whose bytes are no google.rpc.BadRequest: malformed message: truncated "
+		"or overlong field number\",\"details\":[]}");
+	method.profile = API_MW;
+	reply_message(&reply, arena, &method, &method.routes[0], &response.base);
+	assert_int_equal(reply.http, 500);
+	assert_non_null(strstr(arena_string(arena, reply.body), "{\"code\":\"500\",\"message\":"));
+}
+
+static void a_type_with_a_json_form_of_its_own_has_no_envelope(void **state)
+{
+	(void)state;
+	Google__Protobuf__Duration response = GOOGLE__PROTOBUF__DURATION__INIT;
+	struct api_method method = api_methods[API_REGISTRY_QUERY_SERVICES];
+	method.output = api_message_named("google.protobuf.Duration");
+	response.seconds = 3;
+	reply_message(&reply, arena, &method, &method.routes[0], &response.base);
+	assert_body(200, "\"3s\"");
+}
+
 static void native_refusals_are_google_rpc_status(void **state)
 {
 	(void)state;
@@ -187,6 +222,17 @@ static void details_of_unknown_types_are_shown_as_bytes(void **state)
 	assert_body(409, "{\"code\":10,\"message\":\"m\",\"details\":"
 			 "[{\"@type\":\"x/y.Z\",\"value\":\"aGk=\"}]}");
 	reply_refusal(&reply, arena, API_NATIVE, &status, TEXT("\xff\xff"));
+	assert_body(409, "{\"code\":10,\"message\":\"m\",\"details\":[]}");
+}
+
+static void details_that_are_not_of_their_type_are_left_out(void **state)
+{
+	(void)state;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	struct status status = {.code = STATUS_ABORTED, .message = "m"};
+	any.type_url = (char *)"x/google.rpc.BadRequest";
+	any.value = (ProtobufCBinaryData){1, (uint8_t *)"\xff"};
+	reply_refusal(&reply, arena, API_NATIVE, &status, packed_details(&any));
 	assert_body(409, "{\"code\":10,\"message\":\"m\",\"details\":[]}");
 }
 
@@ -256,6 +302,9 @@ int main(void)
 		TEST(native_refusals_are_google_rpc_status),
 		TEST(native_refusals_show_details_of_known_types),
 		TEST(details_of_unknown_types_are_shown_as_bytes),
+		TEST(what_has_no_json_is_internal),
+		TEST(a_type_with_a_json_form_of_its_own_has_no_envelope),
+		TEST(details_that_are_not_of_their_type_are_left_out),
 		TEST(codes_map_to_http),
 		TEST(some_refusals_say_what_to_do_next),
 		TEST(the_front_refuses_with_its_own_http_status),
