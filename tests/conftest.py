@@ -38,6 +38,27 @@ def server(database):
 
 
 @pytest.fixture(scope="module")
+def trial_server(database):
+    server = programs.Server(database.url, program="trial-server")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def trial_bridge(trial_server):
+    bridge = programs.Bridge(trial_server, program="trial-bridge")
+    yield bridge
+    bridge.stop()
+
+
+@pytest.fixture(scope="module")
+def trial(trial_server, stubs):
+    """The service Trial as a generated Python client sees it."""
+    with trial_server.channel() as channel:
+        yield stubs.trial_grpc.TrialStub(channel)
+
+
+@pytest.fixture(scope="module")
 def bridge(server):
     bridge = programs.Bridge(server)
     yield bridge

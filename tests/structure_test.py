@@ -30,10 +30,12 @@ def users(pattern):
 
 def test_libraries_are_used_only_where_they_belong():
     for pattern, allowed in [
-            (r"grpc/(?!.*pb-c)", r"server/rpc/|bridge/rpc\.[ch]|client/"),
+            (r"grpc/(?!.*pb-c)", r"server/rpc/|bridge/rpc(_\w+)?\.[ch]|client/"),
             (r"libpq-fe\.h|postgres", r"server/db/|server/lane/"),
             (r"curl/", r"server/lane/"),
-            (r"microhttpd\.h", r"bridge/listener\.c")]:
+            (r"microhttpd\.h", r"bridge/listener\.c|base/admin/"),
+            (r"openssl/", r"server/rpc/tls\.c"),
+            (r"gnutls/", r"bridge/tls\.[ch]")]:
         used = users(pattern)
         assert used, f"nobody includes {pattern}: the test looks for the wrong name"
         wrong = [file for file in used if not re.match(allowed, file)]

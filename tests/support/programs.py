@@ -27,6 +27,7 @@ class Program:
     def __init__(self, name, *arguments, environment=None):
         self.name = name
         self.addresses = []
+        self.admin = None  # where metrics are; known once it is ready
         self.log = tempfile.NamedTemporaryFile(prefix="jt-log-", mode="w+", encoding="utf-8")
         clean = {key: value for key, value in os.environ.items() if not key.startswith("JUNCTION_")}
         clean.update(environment or {})
@@ -40,7 +41,9 @@ class Program:
             self.process.wait()
             raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {self.log_text()}")
         line = line.rstrip("\n")
-        if line.startswith("listening "):
+        if line.startswith("listening admin "):
+            self.admin = line.split(" ", 2)[2]
+        elif line.startswith("listening "):
             self.addresses.append(line.split(" ", 2)[1:])
         return line
 
@@ -83,13 +86,13 @@ def migrate(database_url):
 
 
 class Server(Program):
-    """junctiond on a free port and a unix socket."""
+    """junctiond, or trial-server, on a free port and a unix socket."""
 
-    def __init__(self, database_url, *arguments, wait=True):
+    def __init__(self, database_url, *arguments, wait=True, program="junctiond"):
         self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp")
         self.socket = os.path.join(self.folder, "grpc.sock")
-        super().__init__("junctiond", "--listen", "127.0.0.1:0", "--socket", self.socket,
-                         *arguments, environment={"JUNCTION_DATABASE_URL": database_url})
+        super().__init__(program, "--listen", "127.0.0.1:0", "--socket", self.socket,
+                         "--admin", "127.0.0.1:0", *arguments, environment={"JUNCTION_DATABASE_URL": database_url})
         self.wait_listening(2)
         self.address = next(a for kind, a in self.addresses if not a.startswith("unix:"))
         if wait:
@@ -112,11 +115,11 @@ class Server(Program):
 
 
 class Bridge(Program):
-    """junction-bridge on a free port, in front of a server."""
+    """junction-bridge, or trial-bridge, on a free port, in front of a server."""
 
-    def __init__(self, server, *arguments, wait=True):
-        super().__init__("junction-bridge", "--listen", "127.0.0.1:0", "--server",
-                         "unix:" + server.socket, *arguments)
+    def __init__(self, server, *arguments, wait=True, program="junction-bridge"):
+        super().__init__(program, "--listen", "127.0.0.1:0", "--server",
+                         "unix:" + server.socket, "--admin", "127.0.0.1:0", *arguments)
         self.wait_listening(1)
         self.address = self.addresses[0][1]
         self.host, port = self.address.rsplit(":", 1)
@@ -226,6 +229,7 @@ class Stubs:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="jt-stubs-")
         protos = ["junction/v1/options.proto", "junction/v1/registry.proto",
+                  "junction/v1/trial.proto", "grpc/reflection/v1/reflection.proto",
                   "google/api/http.proto", "google/api/annotations.proto",
                   "google/rpc/status.proto", "google/rpc/error_details.proto",
                   "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"]
@@ -234,6 +238,8 @@ class Stubs:
         renamed = os.path.join(self.folder, "proto")
         shutil.copytree(os.path.join(ROOT, "proto"), renamed,
                         ignore=lambda d, names: [n for n in names if n in ("apigen", "runtime")])
+        shutil.copytree(os.path.join(ROOT, "tests", "trial", "junction"),
+                        os.path.join(renamed, "junction"), dirs_exist_ok=True)
         shutil.move(os.path.join(renamed, "grpc"), os.path.join(renamed, "grpcproto"))
         protos = [p.replace("grpc/", "grpcproto/", 1) if p.startswith("grpc/") else p for p in protos]
         ours = [p for p in protos if not p.startswith("google/")]
@@ -248,13 +254,17 @@ class Stubs:
         sys.path.insert(0, out)
         self.registry = importlib.import_module("junction.v1.registry_pb2")
         self.registry_grpc = importlib.import_module("junction.v1.registry_pb2_grpc")
+        self.trial = importlib.import_module("junction.v1.trial_pb2")
+        self.trial_grpc = importlib.import_module("junction.v1.trial_pb2_grpc")
         self.status = importlib.import_module("google.rpc.status_pb2")
         self.details = importlib.import_module("google.rpc.error_details_pb2")
         self.health = importlib.import_module("grpcproto.health.v1.health_pb2")
         self.health_grpc = importlib.import_module("grpcproto.health.v1.health_pb2_grpc")
-        self.reflection = importlib.import_module("grpcproto.reflection.v1alpha.reflection_pb2")
-        self.reflection_grpc = importlib.import_module(
-            "grpcproto.reflection.v1alpha.reflection_pb2_grpc")
+        self.reflection = {v: importlib.import_module(f"grpcproto.reflection.{v}.reflection_pb2")
+                           for v in ("v1", "v1alpha")}
+        self.reflection_grpc = {
+            v: importlib.import_module(f"grpcproto.reflection.{v}.reflection_pb2_grpc")
+            for v in ("v1", "v1alpha")}
 
     def remove(self):
         sys.path.remove(os.path.join(self.folder, "out"))
