@@ -258,7 +258,8 @@ struct feed *feed_start(
 	f->home = home;
 	f->index = index;
 	f->poll_ns = poll_ms * CLOCK_MS;
-	f->last_ask = f->current_at = clock_now();
+	f->last_ask = clock_now();
+	atomic_store(&f->current_at, f->last_ask);
 	f->starting.run = start;
 	loop_post(home, &f->starting);
 	lanes_on_connect(lanes, connected, f);
