@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,11 @@ struct hook {
 	void *arg;
 };
 
+struct wait_hook {
+	bool (*run)(void *arg);
+	void *arg;
+};
+
 struct loop_timer {
 	uv_timer_t handle; /* first: the handle's address is the timer's */
 	struct loop *loop;
@@ -34,6 +40,7 @@ struct loop_timer {
 struct loop {
 	uv_loop_t uv;
 	uv_async_t wake;
+	uv_prepare_t prepare;
 	_Atomic(struct loop_task *) inbox; /* newest first */
 	atomic_int posting;
 	pthread_t thread;
@@ -45,6 +52,8 @@ struct loop {
 	struct loop_task stop;
 	struct hook hooks[HOOKS_MOST];
 	int hook_count;
+	struct wait_hook wait_hooks[HOOKS_MOST];
+	int wait_hook_count;
 };
 
 static _Thread_local struct loop *current;
@@ -127,6 +136,21 @@ static void on_wake(uv_async_t *wake)
 		uv_stop(&l->uv);
 }
 
+/* After ROUNDS it looks at its sockets first, without waiting. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct loop *l = prepare->data;
+	bool again = true;
+
+	for (int rounds = 0; again && rounds < ROUNDS; rounds++) {
+		again = false;
+		for (int i = 0; i < l->wait_hook_count; i++)
+			again |= l->wait_hooks[i].run(l->wait_hooks[i].arg);
+	}
+	if (again)
+		CHECK(uv_async_send(&l->wake) == 0);
+}
+
 static void on_stop(struct loop_task *task)
 {
 	current->stopping = true;
@@ -192,6 +216,8 @@ struct loop *loop_new(const char *name)
 	CHECK(uv_loop_init(&l->uv) == 0);
 	CHECK(uv_async_init(&l->uv, &l->wake, on_wake) == 0);
 	l->wake.data = l;
+	CHECK(uv_prepare_init(&l->uv, &l->prepare) == 0);
+	l->prepare.data = l;
 	return l;
 }
 
@@ -224,6 +250,51 @@ void loop_on_idle(struct loop *l, void (*run)(void *arg), void *arg)
 {
 	CHECK(!l->started && l->hook_count < HOOKS_MOST);
 	l->hooks[l->hook_count++] = (struct hook){run, arg};
+}
+
+void loop_before_wait(struct loop *l, bool (*run)(void *arg), void *arg)
+{
+	check_thread(l);
+	CHECK(l->wait_hook_count < HOOKS_MOST);
+	l->wait_hooks[l->wait_hook_count++] = (struct wait_hook){run, arg};
+	CHECK(uv_prepare_start(&l->prepare, on_prepare) == 0);
+}
+
+void loop_forget_wait(struct loop *l, void *arg)
+{
+	int kept = 0;
+
+	check_thread(l);
+	for (int i = 0; i < l->wait_hook_count; i++)
+		if (l->wait_hooks[i].arg != arg)
+			l->wait_hooks[kept++] = l->wait_hooks[i];
+	l->wait_hook_count = kept;
+}
+
+struct errand {
+	struct loop_task task; /* first: run_errand() */
+	void (*run)(void *arg);
+	void *arg;
+	sem_t done;
+};
+
+static void run_errand(struct loop_task *task)
+{
+	struct errand *e = (struct errand *)task;
+	e->run(e->arg);
+	CHECK(!sem_post(&e->done));
+}
+
+void loop_run(struct loop *l, void (*run)(void *arg), void *arg)
+{
+	struct errand e = {.task.run = run_errand, .run = run, .arg = arg};
+
+	CHECK(current != l);
+	CHECK(!sem_init(&e.done, 0, 0));
+	loop_post(l, &e.task);
+	while (sem_wait(&e.done))
+		;
+	sem_destroy(&e.done);
 }
 
 static void on_timer(uv_timer_t *handle)

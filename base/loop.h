@@ -34,6 +34,15 @@ uv_loop_t *loop_uv(struct loop *l); /* loop's thread only, or before loop_start(
  * the tasks have gathered. At most 8 hooks. Before loop_start(). */
 void loop_on_idle(struct loop *l, void (*run)(void *arg), void *arg);
 
+/* Runs before each wait for events, in the order they were given: the place to do once what a round
+ * has gathered. True says that there may be something new for the others: all run again. At most 8.
+ * Loop's thread, or before loop_start(). */
+void loop_before_wait(struct loop *l, bool (*run)(void *arg), void *arg);
+void loop_forget_wait(struct loop *l, void *arg); /* not from within one */
+
+/* Has it run on the loop's thread, and waits for that. Not from the loop's own thread. */
+void loop_run(struct loop *l, void (*run)(void *arg), void *arg);
+
 /* Timers: loop's thread, or before loop_start(). */
 struct loop_timer;
 struct loop_timer *loop_every(struct loop *l, uint64_t ms, void (*run)(void *arg), void *arg);

@@ -102,7 +102,7 @@ static struct metric refused = {
 };
 static struct metric connected = {
 	.name = "junction_server_connected",
-	.help = "1 while each channel to the server is connected or at rest, else 0.",
+	.help = "1 while each thread has its connection to the server, else 0.",
 	.kind = METRIC_GAUGE,
 	.read = server_connected,
 };

@@ -92,9 +92,7 @@ static const struct option options[] = {
 		.help = "The name that the server's certificate must have, if it is not the "
 			"one in --server."},
 	NUMBER("--threads", "JUNCTION_HTTP_THREADS", threads, "2", "threads", 1, 64,
-		"HTTP threads for each address."),
-	NUMBER("--channels", "JUNCTION_HTTP_CHANNELS", channels, "2", "connections", 1, 16,
-		"Connections to the server, a thread each."),
+		"Threads, each with a connection to the server of its own."),
 	NUMBER("--body-limit", "JUNCTION_HTTP_BODY_LIMIT", body_limit, "4194304", "bytes", 1024,
 		64 << 20, "Largest body taken."),
 	NUMBER("--connection-limit", "JUNCTION_HTTP_CONNECTION_LIMIT", connection_limit, "4096",
@@ -164,6 +162,16 @@ static void check_listen(const struct config *c)
 	}
 }
 
+static void check_server(const struct config *c)
+{
+	char host[256];
+	int port;
+	bool is_unix = !strncmp(c->server, "unix:", 5) && c->server[5];
+	if (!is_unix && !(option_address(c->server, host, &port) && *host))
+		option_refuse(&program, "--server must be ADDRESS:PORT or unix:PATH, not \"%s\"",
+			c->server);
+}
+
 static void check_tls(const struct config *c)
 {
 	const struct rpc_tls_options *server = &c->server_tls;
@@ -221,6 +229,7 @@ void config_read(struct config *c, int argc, char **argv)
 	if (!log_level_named(log_level, &c->log_level))
 		option_refuse(&program,
 			"--log-level must be debug, info, warn or error, not \"%s\"", log_level);
+	check_server(c);
 	check_tls(c);
 	check_listen(c);
 	check_origins(c);

@@ -14,7 +14,7 @@ struct config {
 	bool insecure;
 	const char *tls_cert, *tls_key, *tls_client_ca; /* towards HTTP clients; NULL: none */
 	struct rpc_tls_options server_tls;
-	int64_t threads, channels;
+	int64_t threads;
 	int64_t body_limit; /* bytes */
 	int64_t connection_limit, connection_limit_per_address;
 	int64_t idle_timeout, header_timeout; /* seconds */

@@ -77,12 +77,12 @@ void exchange_free(struct exchange **x)
 
 enum exchange_stage exchange_stage(const struct exchange *x)
 {
-	return (enum exchange_stage)atomic_load_explicit(&x->stage, memory_order_acquire);
+	return x->stage;
 }
 
 void exchange_enter(struct exchange *x, enum exchange_stage stage)
 {
-	atomic_store_explicit(&x->stage, stage, memory_order_release);
+	x->stage = stage;
 }
 
 struct stream *exchange_stream(const struct exchange *x)
@@ -329,7 +329,7 @@ void exchange_end(struct exchange *x)
 	exchange_enter(x, ask ? EXCHANGE_WAITING : EXCHANGE_REPLIED);
 }
 
-/* --- the server's answer, on an rpc thread ------------------------------------------------- */
+/* --- the server's answer --------------------------------------------------------------------- */
 
 void exchange_reply_call(
 	struct exchange *x, struct status status, struct text response, struct text details)

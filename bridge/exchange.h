@@ -2,9 +2,8 @@
  * Exchange: one HTTP request and its reply, without HTTP: the listener feeds it what arrived and
  * sends what it says.
  *
- * Driven by one thread at a time: the listener's until exchange_start(), an rpc thread until the
- * connection is resumed, then the listener's again. exchange_stage() may be asked by the listener's
- * thread at any time.
+ * All on the thread of its connection, which is one of the rpc's. Many run at once, so what they
+ * share is constant, or atomic.
  */
 #ifndef JUNCTION_BRIDGE_EXCHANGE_H
 #define JUNCTION_BRIDGE_EXCHANGE_H

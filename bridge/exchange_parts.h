@@ -13,7 +13,7 @@ struct exchange {
 	struct bridge *bridge;
 	struct arena *arena, *reply_arena;
 	struct stream_connection connection;
-	atomic_int stage;
+	enum exchange_stage stage;
 	struct uri uri;
 	const char *target_error; /* sentence, or NULL */
 	enum api_profile profile;

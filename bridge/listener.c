@@ -5,19 +5,16 @@
  *   they end in the completion callback, which comes for each of them.
  * - The handler is called once for the headers, then for pieces of the body, then with size 0. A
  *   connection may be suspended only in that last call, and must be before the call to the server
- *   starts: the answer may come at once, on another thread, and resumes it.
+ *   starts: the answer may come at once, and resumes it.
  * - STRICT_FOR_CLIENT is the wrong way round: only -1 refuses a blank before a header's colon; 1
  *   refuses a missing Host, with a header sent twice. What -1 lets pass, exchange and front refuse.
  * - A daemon must not be stopped while a connection is suspended: it aborts.
- * - A pool of one thread is refused; without a pool there is one thread.
- * - Taking its listening socket from a daemon with a pool is a race that aborts: it has none.
  * - Replies lie in the exchange's arena and are not copied.
  */
 #include "bridge/listener.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,24 +22,33 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "bridge/acceptor.h"
 #include "bridge/tls.h"
+#include "bridge/worker.h"
 
 #define STREAM_BLOCK      (16 * 1024)
 #define CONNECTION_MEMORY (32 * 1024) /* headers included; beyond it libmicrohttpd answers 431 */
 
+/* What serves clients on one of the rpc's loops. */
+struct place {
+	struct worker worker;
+	struct listener *listener;
+};
+
 struct listener {
 	struct bridge *bridge;
+	struct listener_options options;
 	struct acceptor *acceptor;
-	struct watch *watch;
-	struct MHD_Daemon **daemons; /* one for each address */
-	size_t count;
+	struct place *places;
+	int count;
 	atomic_int exchanges; /* in progress */
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* stopping, and no exchanges */
 };
 
 struct connection {
+	struct place *place;
 	struct watch_entry watch;
 	char peer[ACCEPTOR_ADDRESS_SIZE]; /* "127.0.0.1:4711" */
 	char local[INET6_ADDRSTRLEN];
@@ -58,7 +64,7 @@ static const struct sockaddr *peer_of(struct MHD_Connection *c)
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 }
 
-static struct connection *open_connection(struct listener *l, struct MHD_Connection *c)
+static struct connection *open_connection(struct place *p, struct MHD_Connection *c)
 {
 	struct connection *conn = check_calloc(1, sizeof(*conn));
 	int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -67,7 +73,8 @@ static struct connection *open_connection(struct listener *l, struct MHD_Connect
 	CHECK(!getsockname(fd, (struct sockaddr *)&local, &size));
 	acceptor_format(peer_of(c), conn->peer);
 	acceptor_split((const struct sockaddr *)&local, conn->local);
-	watch_add(l->watch, &conn->watch, fd);
+	conn->place = p;
+	watch_add(p->worker.watch, &conn->watch, fd);
 	access_connection(1);
 	return conn;
 }
@@ -75,15 +82,16 @@ static struct connection *open_connection(struct listener *l, struct MHD_Connect
 static void on_connection(void *arg, struct MHD_Connection *c, void **context,
 	enum MHD_ConnectionNotificationCode code)
 {
-	struct listener *l = arg;
+	struct place *p = arg;
 	struct connection *conn = *context;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		*context = open_connection(l, c);
+		*context = open_connection(p, c);
 		return;
 	}
 	access_connection(-1);
-	watch_remove(l->watch, &conn->watch);
-	acceptor_release(l->acceptor, peer_of(c));
+	watch_remove(p->worker.watch, &conn->watch);
+	acceptor_release(p->listener->acceptor, peer_of(c));
+	worker_lose(&p->worker);
 	free(conn);
 	*context = NULL;
 }
@@ -100,6 +108,7 @@ static void enter_phase(struct MHD_Connection *c, enum watch_phase phase)
 
 static void resume(void *connection)
 {
+	worker_make_due(&connection_of(connection)->place->worker);
 	MHD_resume_connection(connection);
 }
 
@@ -120,10 +129,10 @@ static void leave_pause(struct connection *conn, enum watch_phase phase)
 	watch_enter(&conn->watch, phase);
 }
 
-static void watch_exchange(struct listener *l, struct MHD_Connection *c, const struct exchange *x)
+static void watch_exchange(struct MHD_Connection *c, const struct exchange *x)
 {
 	if (exchange_stream(x))
-		watch_stream(l->watch, &connection_of(c)->watch, stream_tick, exchange_stream(x));
+		watch_stream(&connection_of(c)->watch, stream_tick, exchange_stream(x));
 }
 
 /* So that libmicrohttpd finds no query: it would make a list of its parameters, and a request with
@@ -137,7 +146,7 @@ static void hide_query(const char *uri)
 
 static void *on_target(void *arg, const char *uri, struct MHD_Connection *c)
 {
-	struct listener *l = arg;
+	struct listener *l = ((struct place *)arg)->listener;
 	atomic_fetch_add(&l->exchanges, 1);
 	struct exchange *x = exchange_new(l->bridge, uri,
 		&(struct stream_connection){.suspend = pause_stream, .resume = resume, .arg = c});
@@ -148,7 +157,7 @@ static void *on_target(void *arg, const char *uri, struct MHD_Connection *c)
 static void on_completed(
 	void *arg, struct MHD_Connection *c, void **context, enum MHD_RequestTerminationCode code)
 {
-	struct listener *l = arg;
+	struct listener *l = ((struct place *)arg)->listener;
 	struct exchange *x = *context;
 	if (!x)
 		return;
@@ -157,7 +166,7 @@ static void on_completed(
 		exchange_access(x)->broken_off = true;
 	enter_phase(c, WATCH_HEAD);
 	if (exchange_stream(x))
-		watch_stream(l->watch, &connection_of(c)->watch, NULL, NULL);
+		watch_stream(&connection_of(c)->watch, NULL, NULL);
 	exchange_free(&x);
 	if (atomic_fetch_sub(&l->exchanges, 1) == 1 && atomic_load(&l->bridge->stopping)) {
 		pthread_mutex_lock(&l->lock);
@@ -251,14 +260,14 @@ static void open_exchange(
 		x, text_of(verb), text_of(version), text_of(conn->peer), text_of(conn->local));
 }
 
-/* Once started, the exchange is the rpc thread's, and the reply is sent when the handler is called
- * again. */
-static enum MHD_Result end_body(struct listener *l, struct MHD_Connection *c, struct exchange *x)
+/* The reply is sent when the handler is called again, after the connection has been resumed. */
+static enum MHD_Result end_body(
+	const struct listener *l, struct MHD_Connection *c, struct exchange *x)
 {
 	exchange_end(x);
 	if (exchange_stage(x) == EXCHANGE_REPLIED)
 		return send_reply(l, c, x);
-	watch_exchange(l, c, x);
+	watch_exchange(c, x);
 	enter_phase(c, WATCH_OURS);
 	MHD_suspend_connection(c);
 	exchange_start(x);
@@ -268,14 +277,14 @@ static enum MHD_Result end_body(struct listener *l, struct MHD_Connection *c, st
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
 	const char *verb, const char *version, const char *data, size_t *size, void **context)
 {
-	struct listener *l = arg;
+	const struct listener *l = ((const struct place *)arg)->listener;
 	struct exchange *x = *context;
 	struct text piece = {data, *size};
 	(void)url;
 	switch (exchange_stage(x)) {
 	case EXCHANGE_HEADERS:
 		open_exchange(c, x, verb, version);
-		watch_exchange(l, c, x);
+		watch_exchange(c, x);
 		return exchange_stage(x) == EXCHANGE_REPLIED ? send_reply(l, c, x) : MHD_YES;
 	case EXCHANGE_BODY:
 		if (!piece.size)
@@ -308,22 +317,20 @@ static void on_log(void *arg, const char *format, va_list args)
 	log_event(LOG_DEBUG, "libmicrohttpd", LOG_SLICE("message", text_trim(text_of(line))));
 }
 
-static struct MHD_Daemon *start_daemon(struct listener *l, const struct listener_options *options)
+static struct MHD_Daemon *start_daemon(struct place *p)
 {
 	struct MHD_OptionItem items[] = {
 		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
 		{MHD_OPTION_STRICT_FOR_CLIENT, -1, NULL},
 		{MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
-		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, l},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, p},
 		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_encoded, NULL},
-		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, l},
-		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, l},
-		{MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout, NULL},
-		/* Shared out among the threads: the acceptor's limit is the one that counts. */
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, p},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, p},
+		{MHD_OPTION_CONNECTION_TIMEOUT, p->listener->options.idle_timeout, NULL},
+		/* The acceptor's limit is the one that counts. */
 		{MHD_OPTION_CONNECTION_LIMIT, INT_MAX, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-		{options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-			options->threads, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	struct MHD_OptionItem secure[] = {
@@ -332,43 +339,87 @@ static struct MHD_Daemon *start_daemon(struct listener *l, const struct listener
 		{MHD_OPTION_END, 0, NULL},
 	};
 	bool tls = tls_is_open();
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-			 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, items,
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+			 MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, p, MHD_OPTION_ARRAY, items,
 		tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, secure, MHD_OPTION_END);
 }
 
+/* --- places --------------------------------------------------------------------------------- */
+
+static void release(void *arg, const struct sockaddr *peer)
+{
+	acceptor_release(((struct place *)arg)->listener->acceptor, peer);
+}
+
+/* On its loop; without a daemon if libmicrohttpd refuses. */
+static void open_place(void *place)
+{
+	struct place *p = place;
+	p->worker.daemon = start_daemon(p);
+	if (!p->worker.daemon)
+		return;
+	p->worker.watch = watch_open(&p->listener->options.watch);
+	p->worker.refused = release;
+	p->worker.arg = p;
+	worker_open(&p->worker);
+}
+
+static void close_place(void *place)
+{
+	struct place *p = place;
+	if (p->worker.daemon)
+		worker_close(&p->worker);
+}
+
+/* To whoever has the fewest. */
 static bool take(void *arg, size_t index, int fd, const struct sockaddr *peer, socklen_t size)
 {
 	const struct listener *l = arg;
-	return MHD_add_connection(l->daemons[index], fd, peer, size) == MHD_YES;
+	struct worker *least = &l->places[0].worker;
+	(void)index;
+	for (int i = 1; i < l->count; i++)
+		if (worker_load(&l->places[i].worker) < worker_load(least))
+			least = &l->places[i].worker;
+	worker_take(least, fd, peer, size);
+	return true;
 }
 
-static bool open_address(struct listener *l, size_t i, const struct listener_options *options)
+/* --- life ----------------------------------------------------------------------------------- */
+
+static bool open_all(struct listener *l)
 {
-	if (!acceptor_listen(l->acceptor, options->addresses[i]))
-		return false;
-	l->daemons[i] = start_daemon(l, options);
-	if (!l->daemons[i])
-		log_event(LOG_ERROR, "libmicrohttpd refused to start");
-	return l->daemons[i] != NULL;
+	for (size_t i = 0; l->options.addresses[i]; i++)
+		if (!acceptor_listen(l->acceptor, l->options.addresses[i]))
+			return false;
+	for (int i = 0; i < l->count; i++) {
+		loop_run(l->places[i].worker.loop, open_place, &l->places[i]);
+		if (!l->places[i].worker.daemon) {
+			log_event(LOG_ERROR, "libmicrohttpd refused to start");
+			return false;
+		}
+	}
+	return true;
 }
 
-static struct listener *listener_new(
-	const struct listener_options *options, struct bridge *bridge, size_t count)
+static struct listener *listener_new(const struct listener_options *options, struct bridge *bridge)
 {
 	struct listener *l = check_calloc(1, sizeof(*l));
 	pthread_condattr_t monotonic;
 	l->bridge = bridge;
-	l->count = count;
-	l->daemons = check_calloc(count, sizeof(struct MHD_Daemon *));
+	l->options = *options;
+	l->count = rpc_threads(bridge->rpc);
+	l->places = check_calloc((size_t)l->count, sizeof(*l->places));
+	for (int i = 0; i < l->count; i++) {
+		l->places[i].listener = l;
+		l->places[i].worker.loop = rpc_loop(bridge->rpc, i);
+	}
 	l->acceptor = acceptor_new(&(struct acceptor_options){
 		.limit = options->connection_limit,
 		.limit_per_caller = options->connection_limit_per_address,
 		.take = take,
 		.arg = l,
 	});
-	l->watch = watch_open(&options->watch);
 	CHECK(!pthread_mutex_init(&l->lock, NULL));
 	CHECK(!pthread_condattr_init(&monotonic));
 	CHECK(!pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC));
@@ -379,16 +430,12 @@ static struct listener *listener_new(
 
 struct listener *listener_open(const struct listener_options *options, struct bridge *bridge)
 {
-	size_t count = 0;
-	while (options->addresses[count])
-		count++;
 	access_start(bridge->rpc);
-	struct listener *l = listener_new(options, bridge, count);
-	for (size_t i = 0; l && i < count; i++)
-		if (!open_address(l, i, options))
-			listener_close(&l);
-	if (l)
+	struct listener *l = listener_new(options, bridge);
+	if (open_all(l))
 		acceptor_start(l->acceptor);
+	else
+		listener_close(&l);
 	return l;
 }
 
@@ -416,14 +463,12 @@ bool listener_drain(struct listener *l, int64_t ms)
 void listener_close(struct listener **l)
 {
 	acceptor_stop((*l)->acceptor);
-	for (size_t i = 0; i < (*l)->count; i++)
-		if ((*l)->daemons[i])
-			MHD_stop_daemon((*l)->daemons[i]);
-	watch_close(&(*l)->watch);
+	for (int i = 0; i < (*l)->count; i++)
+		loop_run((*l)->places[i].worker.loop, close_place, &(*l)->places[i]);
 	acceptor_free(&(*l)->acceptor);
 	pthread_cond_destroy(&(*l)->idle);
 	pthread_mutex_destroy(&(*l)->lock);
-	free((*l)->daemons);
+	free((*l)->places);
 	free(*l);
 	*l = NULL;
 }

@@ -1,9 +1,9 @@
 /*
  * Listener: HTTP/1.1 in, HTTP/1.1 out. The only user of libmicrohttpd.
  *
- * What the acceptor takes goes to a daemon for each address, with a pool of threads of its own. A
- * request becomes an exchange; while it waits for the server its connection is suspended and holds
- * no thread. One thread opens, drains and closes.
+ * What the acceptor takes goes to a daemon on one of the rpc's loops, and stays on that thread. A
+ * request becomes an exchange; while it waits for the server its connection is suspended. One
+ * thread, none of the loops', opens, drains and closes.
  */
 #ifndef JUNCTION_BRIDGE_LISTENER_H
 #define JUNCTION_BRIDGE_LISTENER_H
@@ -15,7 +15,6 @@ struct listener;
 
 struct listener_options {
 	const char *const *addresses;     /* "127.0.0.1:3000", "[::1]:0", ":80"; NULL-terminated */
-	int threads;                      /* of each address */
 	int connection_limit;             /* in all */
 	int connection_limit_per_address; /* of one caller; 0 is none */
 	int idle_timeout;                 /* seconds without progress, after which it is closed */

@@ -58,12 +58,12 @@ static bool told_to_end(struct rpc *rpc, const sigset_t *signals, int64_t ms)
 }
 
 /*
- * Returns on a signal to end. Calls take turns over the channels, each of which connects by itself:
+ * Returns on a signal to end. Calls take turns over the threads, each of which connects by itself:
  * only so many answers in a row say that none is left that would fail the next call.
  */
-static void run(struct rpc *rpc, int channels, const sigset_t *stop)
+static void run(struct rpc *rpc, const sigset_t *stop)
 {
-	for (int answers = 0; answers < channels; answers++) {
+	for (int answers = 0; answers < rpc_threads(rpc); answers++) {
 		if (probe_server(rpc))
 			continue;
 		answers = -1;
@@ -103,7 +103,6 @@ static struct listener *serve(const struct config *c, struct bridge *bridge)
 {
 	const struct listener_options options = {
 		.addresses = c->listen.items,
-		.threads = (int)c->threads,
 		.connection_limit = (int)c->connection_limit,
 		.connection_limit_per_address = (int)c->connection_limit_per_address,
 		.idle_timeout = (int)c->idle_timeout,
@@ -130,8 +129,7 @@ int main(int argc, char **argv)
 
 	if (c.tls_cert && !tls_open(c.tls_cert, c.tls_key, c.tls_client_ca))
 		return 1;
-	struct rpc *rpc = rpc_new(&(struct rpc_options){
-		c.server, (int)c.channels, api_methods, api_method_count, c.server_tls});
+	struct rpc *rpc = rpc_new(&(struct rpc_options){c.server, (int)c.threads, c.server_tls});
 	if (!rpc)
 		return 1;
 	struct router *router = router_new();
@@ -154,7 +152,7 @@ int main(int argc, char **argv)
 	struct listener *l = open_admin(&c, &admin) ? serve(&c, &bridge) : NULL;
 	bool served = l != NULL;
 	if (served) {
-		run(rpc, (int)c.channels, &stop);
+		run(rpc, &stop);
 		end(&l, rpc);
 	} else {
 		rpc_stop(rpc);

@@ -1,7 +1,7 @@
 /*
- * Metadata: names are brought to one spelling and looked up in a table. C core refuses the whole
- * call for a value with control characters or beyond ASCII, hence the check here, where the caller
- * can be told. A repeated header is refused: which one counts would depend on the reader.
+ * Metadata: names are brought to one spelling and looked up in a table. gRPC has no values with
+ * control characters or beyond ASCII: the whole call would fail, hence the check here, where the
+ * caller can be told. A repeated header is refused: which one counts would depend on the reader.
  */
 #include "bridge/metadata.h"
 

@@ -1,10 +1,10 @@
 /*
- * Rpc: unary calls to the server, asynchronous; for streams see rpc_stream.h. Only the files
- * bridge/rpc*.[ch] use grpc.h in the bridge.
+ * Rpc: unary calls to the server, asynchronous; for streams see rpc_stream.h.
  *
- * A few channels, each a connection of its own with a completion queue and a thread; calls take
- * turns. A call that finds no connection fails UNAVAILABLE as soon as connecting has failed;
- * reconnecting is tried again at least twice a second.
+ * The bridge's worker threads are here: each has a loop with a connection to the server of its own,
+ * and the listener serves its clients on the same loops, so that a request never leaves its thread.
+ * A call that finds no connection fails UNAVAILABLE as soon as connecting has failed; reconnecting
+ * is tried again at least twice a second.
  */
 #ifndef JUNCTION_BRIDGE_RPC_H
 #define JUNCTION_BRIDGE_RPC_H
@@ -13,6 +13,7 @@
 #include "bridge/metadata.h"
 #include "proto/runtime/api.h"
 
+struct loop;
 struct rpc;
 
 /* Files in PEM form, which may be replaced at any time. */
@@ -23,10 +24,8 @@ struct rpc_tls_options {
 };
 
 struct rpc_options {
-	const char *target;               /* "unix:/run/x.sock", "127.0.0.1:50051" */
-	int channels;                     /* 1 to 16 */
-	const struct api_method *methods; /* must outlive the rpc */
-	size_t method_count;
+	const char *target; /* "unix:/run/x.sock", "127.0.0.1:50051" */
+	int threads;
 	struct rpc_tls_options tls;
 };
 
@@ -35,31 +34,40 @@ struct rpc *rpc_new(const struct rpc_options *options);
 /* Reads the files of TLS again if they have changed, or in any case if now. With new ones it
  * connects anew; calls in progress go on where they are. Main thread. */
 void rpc_refresh_tls(struct rpc *rpc, bool now);
-/* Each channel is connected, or at rest, which this ends. Any thread. */
+/* Each thread has its connection. Any thread. */
 bool rpc_connected(const struct rpc *rpc);
 /* Breaks off the streams in progress (UNAVAILABLE) and refuses new ones. */
 void rpc_stop_streams(struct rpc *rpc);
 /* Breaks off the calls in progress and waits until each has ended; new ones are refused from now
- * on. Not from done(). */
+ * on. Not from one of the loops, like all but rpc_start(). */
 void rpc_stop(struct rpc *rpc);
-/* After rpc_stop(), when nobody starts calls any more. */
+/* After rpc_stop(), when nobody starts calls any more. Ends the threads. */
 void rpc_free(struct rpc **rpc);
 
 /* One call. Embedded in what it is for; it and what it points to stay until done() is called. */
 struct rpc_call {
-	const struct api_method *method; /* of the table in the options */
-	struct arena *arena;             /* nobody else's until done() */
-	struct text request;             /* serialized */
+	const struct api_method *method;
+	struct arena *arena; /* nobody else's until done() */
+	struct text request; /* serialized */
 	const struct metadata_list *metadata;
 	int64_t timeout_ms;
-	void (*done)(struct rpc_call *call); /* on an rpc thread, once; the last touch */
+	void (*done)(struct rpc_call *call); /* on a loop's thread, once; the last touch */
 
 	struct status status; /* set at done(), in the arena, like all that follows */
 	struct text response; /* serialized; of OK */
 	struct text details;  /* grpc-status-details-bin, or empty */
 };
 
-/* Any thread. done() may run before this returns. */
+/* Any thread. On one of the loops, the call stays there. done() may run before this returns. */
 void rpc_start(struct rpc *rpc, struct rpc_call *call);
+
+/* --- the threads ------------------------------------------------------------------------------ */
+
+int rpc_threads(const struct rpc *rpc);
+struct loop *rpc_loop(const struct rpc *rpc, int index);
+
+/* For rpc_stream.c: the channel of the present thread, NULL if it is none of the loops'. */
+struct channel;
+struct channel *rpc_channel(struct rpc *rpc);
 
 #endif

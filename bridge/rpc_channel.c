@@ -1,322 +1,331 @@
 /*
- * Channels: two to one target share a connection unless they are told to keep their own pool of
- * subchannels, hence USE_LOCAL_SUBCHANNEL_POOL.
+ * Channel: once a round, before the loop waits, it looks what became of its connections, gives
+ * waiting calls to the one that is ready, does what flows have gathered, and writes.
  *
- * Messages of a stream often come many at a time. What a stream does once for many of them (waking
- * the thread that sends them on) waits until the queue has run dry, but for no more than
- * LULL_EVENTS completions. A channel without such a stream never looks at its queue without
- * waiting.
+ * Connecting is never tried more often than RECONNECT_MS, and after failures up to
+ * RECONNECT_MAX_MS apart. Meanwhile calls fail at once, since nobody knows for how long; but while
+ * a connection that the server retired in good order is being replaced, they wait.
  *
- * C core hands tags from thread to thread through a queue that ThreadSanitizer does not see, hence
- * `handed`.
+ * One timer serves all deadlines: it is set for the earliest there has been and, when it comes,
+ * looks for the next one. Calls with the same timeout, as nearly all have, cost it nothing.
  */
 #include "bridge/rpc_channel.h"
 
-#include <grpc/byte_buffer.h>
-#include <grpc/support/time.h>
-#include <stdatomic.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "bridge/rpc_tls.h"
+#include "base/clock.h"
+#include "base/log.h"
 
-#define RECEIVE_MAX      (64 * 1024 * 1024)
 #define RECONNECT_MS     100
 #define RECONNECT_MAX_MS 500
-#define LULL_EVENTS      256
 
-struct rpc {
-	struct rpc_options options;
-	struct rpc_tls *tls; /* NULL: none */
-	atomic_uint turn;
-	struct channel *channels;
-};
+#define UNREACHABLE      "the Junction server cannot be reached"
+#define STOPPING         "the bridge is stopping"
 
-/* --- what C core takes and gives ------------------------------------------------------------ */
+/* --- flows ---------------------------------------------------------------------------------- */
 
-grpc_slice rpc_slice(struct text t)
+static void remove_flow(struct rpc_flow *f)
 {
-	return grpc_slice_from_copied_buffer(t.data, t.size);
+	TAILQ_REMOVE(f->waiting ? &f->channel->waiting : &f->channel->active, f, link);
+	f->waiting = false;
 }
 
-struct text rpc_text(const grpc_slice *slice)
+void channel_make_busy(struct rpc_flow *f)
 {
-	return (struct text){(const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
+	if (f->busy || f->over)
+		return;
+	f->busy = true;
+	TAILQ_INSERT_TAIL(&f->channel->busy, f, busy_link);
 }
 
-size_t rpc_fill_metadata(grpc_metadata *out, const struct metadata_list *list)
+static void make_idle(struct rpc_flow *f)
 {
-	size_t count = list ? list->count : 0;
-	for (size_t i = 0; i < count; i++)
-		out[i] = (grpc_metadata){.key = rpc_slice(list->items[i].key),
-			.value = rpc_slice(list->items[i].value)};
-	return count;
+	if (f->busy)
+		TAILQ_REMOVE(&f->channel->busy, f, busy_link);
+	f->busy = false;
 }
 
-void rpc_empty_metadata(grpc_metadata *metadata, size_t count)
+void channel_make_wait(struct rpc_flow *f)
 {
-	for (size_t i = 0; i < count; i++) {
-		grpc_slice_unref(metadata[i].key);
-		grpc_slice_unref(metadata[i].value);
+	remove_flow(f);
+	f->waiting = true;
+	TAILQ_INSERT_TAIL(&f->channel->waiting, f, link);
+}
+
+void channel_end_flow(struct rpc_flow *f)
+{
+	make_idle(f);
+	remove_flow(f);
+	TAILQ_INSERT_TAIL(&f->channel->ended, f, link);
+}
+
+static void request(struct channel *ch, struct rpc_flow *f)
+{
+	remove_flow(f);
+	TAILQ_INSERT_TAIL(&ch->active, f, link);
+	rpc_flow_request(f, ch->current);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------ */
+
+static int64_t deadline_of(const struct rpc_flow *f)
+{
+	return f->timeout_ms ? f->started + f->timeout_ms * CLOCK_MS : INT64_MAX;
+}
+
+static int64_t expire(struct rpc_flows *flows, int64_t now)
+{
+	int64_t earliest = INT64_MAX;
+	struct rpc_flow *next;
+	for (struct rpc_flow *f = TAILQ_FIRST(flows); f; f = next) {
+		int64_t deadline = deadline_of(f);
+		next = TAILQ_NEXT(f, link);
+		if (deadline <= now)
+			rpc_flow_finish(
+				f, STATUS_DEADLINE_EXCEEDED, "the server did not answer in time");
+		else if (deadline < earliest)
+			earliest = deadline;
 	}
+	return earliest;
 }
 
-grpc_byte_buffer *rpc_payload(struct text message)
+static void look_at_deadlines(void *arg);
+
+static void set_deadline(struct channel *ch, int64_t deadline)
 {
-	grpc_slice slice = rpc_slice(message);
-	grpc_byte_buffer *payload = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
-	return payload;
+	if (deadline >= ch->deadline)
+		return;
+	int64_t wait = deadline - clock_now();
+	ch->deadline = deadline;
+	loop_timer_stop(&ch->deadline_timer);
+	ch->deadline_timer = loop_after(ch->loop,
+		wait > 0 ? (uint64_t)((wait + CLOCK_MS - 1) / CLOCK_MS) : 0, look_at_deadlines, ch);
 }
 
-/* C core's own sentence tells addresses and paths that are no caller's business. */
-struct status rpc_status(struct arena *a, grpc_status_code code, const grpc_slice *message)
-{
-	struct text t = rpc_text(message);
-	struct status status = {.code = (enum status_code)code, .message = ""};
-	if (text_starts(t, TEXT("failed to connect to all addresses")))
-		status.message = "the Junction server cannot be reached";
-	else if (code != GRPC_STATUS_OK)
-		status.message = arena_string(a, t);
-	return status;
-}
-
-struct text rpc_details(struct arena *a, const grpc_metadata_array *trailing)
-{
-	for (size_t i = 0; i < trailing->count; i++)
-		if (text_equal(
-			    rpc_text(&trailing->metadata[i].key), TEXT("grpc-status-details-bin")))
-			return arena_text(a, rpc_text(&trailing->metadata[i].value));
-	return (struct text){"", 0};
-}
-
-/* --- calls in progress ---------------------------------------------------------------------- */
-
-static void enlist(struct channel *ch, struct rpc_link *link)
-{
-	link->previous = NULL;
-	link->next = ch->links;
-	if (link->next)
-		link->next->previous = link;
-	ch->links = link;
-}
-
-void rpc_land(struct rpc_link *link)
-{
-	struct channel *ch = link->channel;
-	pthread_mutex_lock(&ch->lock);
-	if (link->previous)
-		link->previous->next = link->next;
-	else
-		ch->links = link->next;
-	if (link->next)
-		link->next->previous = link->previous;
-	if (ch->stopping && !ch->links)
-		pthread_cond_signal(&ch->empty);
-	pthread_mutex_unlock(&ch->lock);
-}
-
-bool rpc_take_off(struct rpc *rpc, struct rpc_link *link, const struct api_method *method,
-	gpr_timespec deadline)
-{
-	unsigned turn = atomic_fetch_add_explicit(&rpc->turn, 1, memory_order_relaxed);
-	struct channel *ch = &rpc->channels[turn % (unsigned)rpc->options.channels];
-	size_t index = (size_t)(method - rpc->options.methods);
-	CHECK(index < rpc->options.method_count);
-	link->channel = ch;
-	link->core = NULL;
-	pthread_mutex_lock(&ch->lock);
-	if (!ch->stopping && !(link->stream && ch->streamless)) {
-		link->core = grpc_channel_create_registered_call(ch->core, NULL,
-			GRPC_PROPAGATE_DEFAULTS, ch->queue, ch->methods[index], deadline, NULL);
-		enlist(ch, link);
-	}
-	pthread_mutex_unlock(&ch->lock);
-	return link->core != NULL;
-}
-
-void rpc_batch(grpc_call *core, const grpc_op *ops, size_t count, struct rpc_tag *tag)
-{
-	atomic_store_explicit(&tag->handed, true, memory_order_release);
-	CHECK(grpc_call_start_batch(core, ops, count, tag, NULL) == GRPC_CALL_OK);
-}
-
-static void run_event(const grpc_event *event)
-{
-	struct rpc_tag *tag = event->tag;
-	CHECK(atomic_load_explicit(&tag->handed, memory_order_acquire));
-	tag->run(tag, event->success);
-}
-
-static void *serve_queue(void *arg)
+static void look_at_deadlines(void *arg)
 {
 	struct channel *ch = arg;
-	for (int events = 0;; events++) {
-		grpc_event event = grpc_completion_queue_next(ch->queue,
-			ch->dirty ? gpr_inf_past(GPR_CLOCK_MONOTONIC)
-				  : gpr_inf_future(GPR_CLOCK_MONOTONIC),
-			NULL);
-		if (event.type == GRPC_QUEUE_SHUTDOWN)
-			return NULL;
-		if (event.type == GRPC_OP_COMPLETE)
-			run_event(&event);
-		if (event.type == GRPC_QUEUE_TIMEOUT || events >= LULL_EVENTS) {
-			rpc_stream_lull(ch);
-			events = 0;
-		}
+	int64_t now = clock_now();
+	int64_t active = expire(&ch->active, now), waiting = expire(&ch->waiting, now);
+	ch->deadline = INT64_MAX;
+	set_deadline(ch, active < waiting ? active : waiting);
+}
+
+/* --- connections ---------------------------------------------------------------------------- */
+
+static void dial(void *arg)
+{
+	struct channel *ch = arg;
+	struct connection_link *link = check_calloc(1, sizeof(*link));
+	loop_timer_stop(&ch->redial);
+	ch->dialled = clock_now();
+	ch->current = link->http2 = http2_open(ch->loop, &(struct http2_options){
+								 .target = ch->options.target,
+								 .authority = ch->options.authority,
+								 .tls = ch->tls,
+								 .name = ch->options.name,
+							 });
+	TAILQ_INSERT_TAIL(&ch->connections, link, link);
+}
+
+static void dial_soon(struct channel *ch)
+{
+	int64_t wait = ch->dialled + ch->backoff_ms * CLOCK_MS - clock_now();
+	ch->current = NULL;
+	if (ch->stopping || ch->redial)
+		return;
+	if (wait <= 0)
+		dial(ch);
+	else
+		ch->redial = loop_after(
+			ch->loop, (uint64_t)((wait + CLOCK_MS - 1) / CLOCK_MS), dial, ch);
+}
+
+static void fail_waiting(struct channel *ch)
+{
+	struct rpc_flow *f;
+	while ((f = TAILQ_FIRST(&ch->waiting)))
+		rpc_flow_finish(f, STATUS_UNAVAILABLE, UNREACHABLE);
+}
+
+/* The connection in use is lost, or was not made. */
+static void lose_current(struct channel *ch)
+{
+	bool opened = atomic_load_explicit(&ch->connected, memory_order_relaxed);
+	if (opened || !ch->failed)
+		log_event(LOG_WARN,
+			opened ? "connection to the server lost" : "cannot connect to the server",
+			LOG_TEXT("server", ch->options.target),
+			LOG_TEXT("reason", http2_reason(ch->current)));
+	if (!opened)
+		ch->backoff_ms = ch->backoff_ms * 2 < RECONNECT_MAX_MS ? ch->backoff_ms * 2
+								       : RECONNECT_MAX_MS;
+	atomic_store(&ch->connected, false);
+	ch->failed = true;
+	dial_soon(ch);
+}
+
+static void give_waiting(struct channel *ch)
+{
+	struct rpc_flow *f;
+	if (ch->failed)
+		log_event(LOG_INFO, "connected to the server",
+			LOG_TEXT("server", ch->options.target));
+	ch->failed = false;
+	ch->backoff_ms = RECONNECT_MS;
+	atomic_store_explicit(&ch->connected, true, memory_order_relaxed);
+	while (http2_state(ch->current) == HTTP2_READY && (f = TAILQ_FIRST(&ch->waiting)))
+		request(ch, f);
+}
+
+static void drop_connection(struct channel *ch, struct connection_link *link)
+{
+	TAILQ_REMOVE(&ch->connections, link, link);
+	http2_close(&link->http2);
+	free(link);
+}
+
+static void look_at_connection(struct channel *ch, struct connection_link *link)
+{
+	enum http2_state state = http2_state(link->http2);
+	bool current = link->http2 == ch->current;
+	if (current && state == HTTP2_READY)
+		give_waiting(ch);
+	else if (current && state == HTTP2_GOING)
+		dial_soon(ch);
+	else if (current && state == HTTP2_GONE && http2_is_retired(link->http2))
+		dial_soon(ch);
+	else if (current && state == HTTP2_GONE)
+		lose_current(ch);
+	if (state == HTTP2_GONE)
+		drop_connection(ch, link);
+}
+
+static void look_at_connections(struct channel *ch)
+{
+	struct connection_link *next;
+	for (struct connection_link *link = TAILQ_FIRST(&ch->connections); link; link = next) {
+		next = TAILQ_NEXT(link, link);
+		look_at_connection(ch, link);
+	}
+	if (ch->failed)
+		fail_waiting(ch);
+}
+
+/* --- a round -------------------------------------------------------------------------------- */
+
+static void work(struct channel *ch)
+{
+	struct rpc_flow *f;
+	while ((f = TAILQ_FIRST(&ch->busy))) {
+		make_idle(f);
+		rpc_flow_work(f);
 	}
 }
 
-/* --- channels ------------------------------------------------------------------------------- */
-
-static grpc_arg integer(const char *key, int value)
+static bool end_flows(struct channel *ch)
 {
-	grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)key};
-	arg.value.integer = value;
-	return arg;
+	struct rpc_flow *f;
+	bool any = false;
+	while ((f = TAILQ_FIRST(&ch->ended))) {
+		TAILQ_REMOVE(&ch->ended, f, link);
+		rpc_flow_clear(f);
+		f->events->done(f);
+		any = true;
+	}
+	return any;
 }
 
-static grpc_channel *connect_core(const struct rpc *rpc)
+static bool end_round(void *arg)
 {
-	char *name = (char *)rpc->options.tls.server_name;
-	grpc_arg list[] = {
-		integer(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
-		integer(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX),
-		integer(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_MS),
-		integer(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, RECONNECT_MAX_MS),
-		integer(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MAX_MS),
-		integer(GRPC_ARG_ENABLE_RETRIES, 0),
-		integer(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
-		/* Last: it counts only if there is a name. */
-		{.type = GRPC_ARG_STRING,
-			.key = (char *)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
-			.value.string = name},
-	};
-	grpc_channel_args args = {sizeof(list) / sizeof(list[0]) - !name, list};
-	grpc_channel_credentials *credentials = rpc_tls_credentials(rpc->tls);
-	grpc_channel *core = grpc_channel_create(rpc->options.target, credentials, &args);
-	grpc_channel_credentials_release(credentials);
-	return core;
+	struct channel *ch = arg;
+	look_at_connections(ch);
+	bool any = !TAILQ_EMPTY(&ch->busy);
+	work(ch);
+	any |= end_flows(ch);
+	struct connection_link *link;
+	TAILQ_FOREACH(link, &ch->connections, link)
+	http2_flush(link->http2);
+	return any;
 }
 
-/* Calls that stand keep what they need of the channel that was there before. */
-static void connect_channel(struct rpc *rpc, struct channel *ch)
+bool channel_start_flow(struct channel *ch, struct rpc_flow *f)
 {
-	const struct rpc_options *options = &rpc->options;
-	grpc_channel *core = connect_core(rpc), *old_core = ch->core;
-	void **methods = check_calloc(options->method_count, sizeof(*methods));
-	void **old_methods = ch->methods;
-	for (size_t i = 0; i < options->method_count; i++)
-		methods[i] = grpc_channel_register_call(core, options->methods[i].path, NULL, NULL);
-	pthread_mutex_lock(&ch->lock);
-	ch->core = core;
-	ch->methods = methods;
-	pthread_mutex_unlock(&ch->lock);
-	if (old_core)
-		grpc_channel_destroy(old_core);
-	free(old_methods);
+	if (ch->stopping || (ch->streamless && f->endless))
+		return false;
+	f->channel = ch;
+	f->started = clock_now();
+	f->waiting = true;
+	TAILQ_INSERT_TAIL(&ch->waiting, f, link);
+	if (f->timeout_ms)
+		set_deadline(ch, deadline_of(f));
+	if (ch->current && http2_state(ch->current) == HTTP2_READY)
+		request(ch, f);
+	else if (ch->failed)
+		rpc_flow_finish(f, STATUS_UNAVAILABLE, UNREACHABLE);
+	return true;
 }
 
-static void open_channel(struct rpc *rpc, struct channel *ch)
+/* --- life ----------------------------------------------------------------------------------- */
+
+void channel_open(
+	struct channel *ch, struct loop *loop, const struct channel_options *options, SSL_CTX *tls)
 {
-	CHECK(!pthread_mutex_init(&ch->lock, NULL));
-	CHECK(!pthread_cond_init(&ch->empty, NULL));
-	connect_channel(rpc, ch);
-	ch->queue = grpc_completion_queue_create_for_next(NULL);
-	CHECK(!pthread_create(&ch->thread, NULL, serve_queue, ch));
-	pthread_setname_np(ch->thread, "rpc");
+	ch->options = *options;
+	ch->loop = loop;
+	ch->tls = tls;
+	ch->backoff_ms = RECONNECT_MS;
+	ch->deadline = INT64_MAX;
+	TAILQ_INIT(&ch->connections);
+	TAILQ_INIT(&ch->active);
+	TAILQ_INIT(&ch->waiting);
+	TAILQ_INIT(&ch->ended);
+	TAILQ_INIT(&ch->busy);
+	loop_before_wait(loop, end_round, ch);
+	dial(ch);
 }
 
-struct rpc *rpc_new(const struct rpc_options *options)
+void channel_use_tls(struct channel *ch, SSL_CTX *tls)
 {
-	struct rpc_tls *tls = options->tls.ca ? rpc_tls_open(&options->tls) : NULL;
-	if (options->tls.ca && !tls)
-		return NULL;
-	grpc_init();
-	struct rpc *rpc = check_calloc(1, sizeof(*rpc));
-	rpc->options = *options;
-	rpc->tls = tls;
-	rpc->channels = check_calloc((size_t)options->channels, sizeof(*rpc->channels));
-	for (int i = 0; i < options->channels; i++)
-		open_channel(rpc, &rpc->channels[i]);
-	return rpc;
+	SSL_CTX_free(ch->tls);
+	ch->tls = tls;
+	if (ch->current)
+		http2_retire(ch->current);
 }
 
-void rpc_refresh_tls(struct rpc *rpc, bool now)
+static void stop_flows(struct rpc_flows *flows, bool streams_only)
 {
-	if (!rpc->tls || !rpc_tls_refresh(rpc->tls, now))
-		return;
-	for (int i = 0; i < rpc->options.channels; i++)
-		connect_channel(rpc, &rpc->channels[i]);
+	struct rpc_flow *next;
+	for (struct rpc_flow *f = TAILQ_FIRST(flows); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		if (f->endless || !streams_only)
+			rpc_flow_finish(f, STATUS_UNAVAILABLE, STOPPING);
+	}
 }
 
-/* Streams have no end of their own that one could wait for. */
-static void break_off(struct channel *ch, bool streams_only)
+void channel_stop(struct channel *ch, bool streams_only)
 {
-	pthread_mutex_lock(&ch->lock);
+	struct connection_link *link;
 	ch->streamless = true;
 	ch->stopping |= !streams_only;
-	for (struct rpc_link *link = ch->links; link; link = link->next)
-		if (link->stream || !streams_only)
-			grpc_call_cancel_with_status(link->core, GRPC_STATUS_UNAVAILABLE,
-				"the bridge is stopping", NULL);
-	pthread_mutex_unlock(&ch->lock);
+	stop_flows(&ch->active, streams_only);
+	stop_flows(&ch->waiting, streams_only);
+	if (streams_only)
+		return;
+	end_flows(ch);
+	loop_timer_stop(&ch->redial);
+	loop_timer_stop(&ch->deadline_timer);
+	TAILQ_FOREACH(link, &ch->connections, link)
+	http2_flush(link->http2);
+	while ((link = TAILQ_FIRST(&ch->connections)))
+		drop_connection(ch, link);
+	ch->current = NULL;
 }
 
-void rpc_stop_streams(struct rpc *rpc)
+void channel_close(struct channel *ch)
 {
-	for (int i = 0; i < rpc->options.channels; i++)
-		break_off(&rpc->channels[i], true);
-}
-
-/* The queue may be shut down only when no batch will be started on it any more. */
-static void stop_channel(struct channel *ch)
-{
-	pthread_mutex_lock(&ch->lock);
-	while (ch->links)
-		pthread_cond_wait(&ch->empty, &ch->lock);
-	pthread_mutex_unlock(&ch->lock);
-	grpc_completion_queue_shutdown(ch->queue);
-	pthread_join(ch->thread, NULL);
-}
-
-void rpc_stop(struct rpc *rpc)
-{
-	for (int i = 0; i < rpc->options.channels; i++)
-		break_off(&rpc->channels[i], false);
-	for (int i = 0; i < rpc->options.channels; i++)
-		stop_channel(&rpc->channels[i]);
-}
-
-static void free_channel(struct channel *ch)
-{
-	grpc_completion_queue_destroy(ch->queue);
-	grpc_channel_destroy(ch->core);
-	pthread_cond_destroy(&ch->empty);
-	pthread_mutex_destroy(&ch->lock);
-	free(ch->methods);
-}
-
-void rpc_free(struct rpc **rpc)
-{
-	for (int i = 0; i < (*rpc)->options.channels; i++)
-		free_channel(&(*rpc)->channels[i]);
-	free((*rpc)->channels);
-	rpc_tls_free(&(*rpc)->tls);
-	free(*rpc);
-	*rpc = NULL;
-	grpc_shutdown_blocking();
-}
-
-bool rpc_connected(const struct rpc *rpc)
-{
-	bool all = true;
-	for (int i = 0; i < rpc->options.channels; i++) {
-		struct channel *ch = &rpc->channels[i];
-		pthread_mutex_lock(&ch->lock);
-		grpc_connectivity_state state = grpc_channel_check_connectivity_state(ch->core, 1);
-		pthread_mutex_unlock(&ch->lock);
-		all &= state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_IDLE;
-	}
-	return all;
+	loop_forget_wait(ch->loop, ch);
+	SSL_CTX_free(ch->tls);
 }

@@ -1,68 +1,62 @@
 /*
- * Channels: the connections to the server that calls take turns over, for rpc.c and rpc_stream.c.
+ * Channel: a loop's connection to the server, and the calls over it. One connection is used; those
+ * that the server, or a change of certificates, has retired stay until their calls have ended.
  *
- * Each has a completion queue and a thread of its own. What C core completes carries a tag whose
- * run() is called there, so that everything about one call happens on one thread, in turn. Calls in
- * progress are listed per channel, so that they can be broken off.
+ * On the loop's thread, but for what says otherwise.
  */
 #ifndef JUNCTION_BRIDGE_RPC_CHANNEL_H
 #define JUNCTION_BRIDGE_RPC_CHANNEL_H
 
-#include <grpc/grpc.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
-#include "bridge/rpc.h"
+#include "bridge/rpc_flow.h"
 
-struct channel;
-
-struct rpc_tag {
-	void (*run)(struct rpc_tag *tag, bool success); /* on the channel's thread */
-	atomic_bool handed;
+struct channel_options {
+	const char *target, *authority, *name; /* as http2.h has them; outlive the channel */
 };
 
-/* Starts a batch. When it returns, run() may have been called and all be gone. */
-void rpc_batch(grpc_call *core, const grpc_op *ops, size_t count, struct rpc_tag *tag);
+TAILQ_HEAD(rpc_flows, rpc_flow);
 
-/* A call in progress. */
-struct rpc_link {
-	struct rpc_link *next, *previous;
-	struct channel *channel;
-	grpc_call *core;
-	bool stream;
+struct connection_link {
+	struct http2 *http2;
+	TAILQ_ENTRY(connection_link) link;
 };
 
 struct channel {
-	grpc_channel *core;
-	grpc_completion_queue *queue;
-	void **methods; /* registered handles, by index of the method table */
-	pthread_t thread;
-	pthread_mutex_t lock; /* guards core, methods, links, stopping and streamless */
-	pthread_cond_t empty; /* stopping, and no links */
-	struct rpc_link *links;
+	struct channel_options options;
+	struct loop *loop;
+	SSL_CTX *tls;          /* NULL: none */
+	struct http2 *current; /* open or opening, or NULL */
+	TAILQ_HEAD(, connection_link) connections;
+	bool failed; /* the last connection could not be made, or was lost: calls do not wait */
+	int64_t dialled, backoff_ms;
+	struct loop_timer *redial;
+	struct rpc_flows active, waiting, ended, busy;
+	int64_t deadline; /* none is earlier, 0: there is none */
+	struct loop_timer *deadline_timer;
 	bool stopping, streamless;
-	struct rpc_stream *dirty; /* have a lull coming; the thread's own */
+	atomic_bool connected; /* any thread may look */
 };
 
-/* Gives the link the channel whose turn it is and a core call there. False once calls, or streams,
- * are refused: no core call then. */
-bool rpc_take_off(struct rpc *rpc, struct rpc_link *link, const struct api_method *method,
-	gpr_timespec deadline);
-/* The call has ended: takes it off the list. Its core call is still to be given back. */
-void rpc_land(struct rpc_link *link);
+/* Starts to connect. tls: the channel's from now on. */
+void channel_open(
+	struct channel *ch, struct loop *loop, const struct channel_options *options, SSL_CTX *tls);
+/* Later calls go over a new connection. */
+void channel_use_tls(struct channel *ch, SSL_CTX *tls);
+/* Ends all calls, or the streams alone, and refuses new ones. */
+void channel_stop(struct channel *ch, bool streams_only);
+/* After channel_stop() of all. */
+void channel_close(struct channel *ch);
 
-/* Tells the channel's dirty streams of their lull; on its thread. */
-void rpc_stream_lull(struct channel *channel);
+/* False: such calls are refused. Else done() comes. */
+bool channel_start_flow(struct channel *ch, struct rpc_flow *f);
 
-/* --- what C core takes and gives ------------------------------------------------------------ */
+/* --- for flows -------------------------------------------------------------------------------- */
 
-grpc_slice rpc_slice(struct text t);
-struct text rpc_text(const grpc_slice *slice);
-size_t rpc_fill_metadata(grpc_metadata *out, const struct metadata_list *list);
-void rpc_empty_metadata(grpc_metadata *metadata, size_t count);
-grpc_byte_buffer *rpc_payload(struct text message);
-/* How a call ended; texts in the arena. details: grpc-status-details-bin, or empty. */
-struct status rpc_status(struct arena *a, grpc_status_code code, const grpc_slice *message);
-struct text rpc_details(struct arena *a, const grpc_metadata_array *trailing);
+void channel_make_busy(struct rpc_flow *f);
+/* Its call is to be made again. */
+void channel_make_wait(struct rpc_flow *f);
+/* done() is to be called. */
+void channel_end_flow(struct rpc_flow *f);
 
 #endif

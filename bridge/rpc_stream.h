@@ -1,12 +1,10 @@
 /*
  * Rpc stream: one streaming call to the server.
  *
- * Threads: the callbacks run on the thread of the call's channel, one at a time. The functions may
- * be called from any thread, from callbacks too, and never block; callbacks never run inside them.
- * One message is read and one is written at a time: the next is asked for once the callback of the
- * one before has come. From the moment that the status has come (which may be long before done()
- * is called) the functions return false and do nothing. So they may be called until the owner of
- * the rpc_stream frees it, which must not be before done().
+ * Everything about one call happens on one of the rpc's loops. The functions may be called from
+ * callbacks too; callbacks never run inside them. One message is read and one is written at a time:
+ * the next is asked for once the callback of the one before has come. From the moment that the call
+ * is over, which may be before done() is called, the functions return false and do nothing.
  */
 #ifndef JUNCTION_BRIDGE_RPC_STREAM_H
 #define JUNCTION_BRIDGE_RPC_STREAM_H
@@ -17,7 +15,7 @@ struct rpc_flow;
 
 struct rpc_stream {
 	const struct api_method *method;
-	struct arena *arena; /* nobody else's between start and done() */
+	struct arena *arena; /* used until the stream is not */
 	/* The server has begun: its initial metadata came with x-request-id, so what follows is no
 	 * refusal. Does not come if the call fails before that. */
 	void (*began)(struct rpc_stream *s);
@@ -34,25 +32,16 @@ struct rpc_stream {
 	struct status status; /* set at done(), in the arena */
 	struct text details;  /* grpc-status-details-bin, or empty */
 
-	/* The runtime's. */
-	struct rpc_flow *flow;
-	struct rpc_stream *next_dirty;
-	bool dirty;
+	struct rpc_flow *flow; /* the runtime's */
 };
 
-/* metadata: not needed after this returns. False: the bridge is stopping; done() is not called, and
- * the status is set. */
+/* On one of the rpc's loops. metadata: not needed after this returns. False: the bridge is
+ * stopping; done() is not called, and the status is set. */
 bool rpc_stream_start(struct rpc *rpc, struct rpc_stream *s, const struct metadata_list *metadata);
-/* After done(), or after rpc_stream_start() has returned false. */
-void rpc_stream_free(struct rpc_stream *s);
 
-enum rpc_write {
-	RPC_WRITE,      /* to be sent now */
-	RPC_WRITE_MORE, /* the next one follows at once: may be held back for it */
-	RPC_WRITE_LAST, /* and nothing after it */
-};
-bool rpc_stream_write(struct rpc_stream *s, struct text message, enum rpc_write how);
-/* No more messages follow, instead of RPC_WRITE_LAST. */
+/* last: nothing follows. */
+bool rpc_stream_write(struct rpc_stream *s, struct text message, bool last);
+/* No more messages follow, instead of a last one. */
 bool rpc_stream_close(struct rpc_stream *s);
 bool rpc_stream_read(struct rpc_stream *s);
 /* The call ends with that status unless it has one already. message: a literal. */

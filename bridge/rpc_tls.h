@@ -1,12 +1,11 @@
 /*
- * Credentials of the connections to the server: plain, or TLS from files that may be replaced at
- * any time. One thread opens, refreshes and frees.
+ * TLS towards the server, from files that may be replaced at any time. One thread opens, refreshes
+ * and frees.
  */
 #ifndef JUNCTION_BRIDGE_RPC_TLS_H
 #define JUNCTION_BRIDGE_RPC_TLS_H
 
-#include <grpc/grpc_security.h>
-#include <stdbool.h>
+#include <openssl/types.h>
 
 #include "bridge/rpc.h"
 
@@ -19,7 +18,8 @@ void rpc_tls_free(struct rpc_tls **tls); /* NULL allowed */
 /* Reads the files again if they have changed, or in any case if now. True if there are new ones;
  * what is broken is logged, and what was there before stays. */
 bool rpc_tls_refresh(struct rpc_tls *tls, bool now);
-/* Of the present files; tls NULL: plain. Released by the caller. */
-grpc_channel_credentials *rpc_tls_credentials(const struct rpc_tls *tls);
+/* What connections are made with, of the present files: a reference of the caller's. tls NULL:
+ * NULL. */
+SSL_CTX *rpc_tls_context(const struct rpc_tls *tls);
 
 #endif

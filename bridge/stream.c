@@ -1,16 +1,13 @@
 /*
- * Stream: two queues, one for each direction, under one lock. `out` holds the body as the client
- * gets it, `in` the requests, each after its size.
+ * Stream: two queues, one for each direction. `out` holds the body as the client gets it, `in` the
+ * requests, each after its size.
  *
- * The rpc thread makes JSON of a message outside the lock and asks for the next one at once, unless
- * too much waits; then the listener's thread asks when enough has been taken. A suspended
- * connection is resumed when the rpc thread runs out of messages or WAKE_BYTES have come, not for
- * each message.
+ * JSON is made of a message when it comes, and the next one is asked for at once, unless too much
+ * waits; then when the client has taken enough. A suspended connection is resumed when no more
+ * messages are at hand or WAKE_BYTES have come, not for each message.
  */
 #include "bridge/stream.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -25,10 +22,9 @@
 struct stream {
 	struct rpc_stream rpc; /* first: stream_of() */
 	struct stream_options options;
-	atomic_int owners;
-	struct arena *arena;  /* of the end of the call */
-	struct arena *turn;   /* of one message; the rpc thread's */
-	pthread_mutex_t lock; /* all below */
+	int owners;
+	struct arena *arena; /* of the end of the call */
+	struct arena *turn;  /* of one message */
 	struct queue in, out;
 	bool started, in_ended, writing, in_closed;
 	bool reading;   /* a message has been asked for */
@@ -52,7 +48,6 @@ static bool is_down(const struct stream *s)
 	return s->options.method->server_streaming;
 }
 
-/* Locked. */
 static void wake(struct stream *s)
 {
 	if (!s->suspended)
@@ -65,13 +60,10 @@ static void wake(struct stream *s)
 
 static void disown(struct stream *s)
 {
-	if (atomic_fetch_sub(&s->owners, 1) > 1)
+	if (--s->owners)
 		return;
-	if (s->started)
-		rpc_stream_free(&s->rpc);
 	queue_free(&s->in);
 	queue_free(&s->out);
-	pthread_mutex_destroy(&s->lock);
 	arena_free(&s->turn);
 	arena_free(&s->arena);
 	free(s);
@@ -79,10 +71,8 @@ static void disown(struct stream *s)
 
 void stream_cancel(struct stream *s)
 {
-	pthread_mutex_lock(&s->lock);
 	if (s->started && !s->over)
 		rpc_stream_cancel(&s->rpc, STATUS_CANCELLED, "the client has gone");
-	pthread_mutex_unlock(&s->lock);
 }
 
 void stream_leave(struct stream **s)
@@ -104,7 +94,7 @@ static struct text first_message(const struct stream *s)
 	return text_until(text_from(waiting, sizeof(size)), size);
 }
 
-/* Locked: gives the server the next message, or the end, if it takes one now. */
+/* Gives the server the next message, or the end, if it takes one now. */
 static void pump(struct stream *s)
 {
 	if (!s->started || s->over || s->writing || s->in_closed)
@@ -119,10 +109,7 @@ static void pump(struct stream *s)
 	size_t size = message.size + sizeof(uint32_t);
 	bool last = s->in.size == size;
 	s->in_closed = last && s->in_ended;
-	s->writing = rpc_stream_write(&s->rpc, message,
-		!last         ? RPC_WRITE_MORE
-		: s->in_ended ? RPC_WRITE_LAST
-			      : RPC_WRITE);
+	s->writing = rpc_stream_write(&s->rpc, message, s->in_closed);
 	queue_drop(&s->in, size);
 	if (s->in.size < STREAM_HIGH / 2 && !is_down(s))
 		wake(s);
@@ -131,53 +118,42 @@ static void pump(struct stream *s)
 void stream_put(struct stream *s, struct text message)
 {
 	uint32_t size = (uint32_t)message.size;
-	pthread_mutex_lock(&s->lock);
 	if (!s->over) {
 		queue_add(&s->in, (struct text){(const char *)&size, sizeof(size)});
 		queue_add(&s->in, message);
 		pump(s);
 	}
-	pthread_mutex_unlock(&s->lock);
 }
 
 void stream_put_end(struct stream *s)
 {
-	pthread_mutex_lock(&s->lock);
 	s->in_ended = true;
 	pump(s);
-	pthread_mutex_unlock(&s->lock);
 }
 
 static void on_written(struct rpc_stream *rpc)
 {
 	struct stream *s = stream_of(rpc);
-	pthread_mutex_lock(&s->lock);
 	s->writing = false;
 	pump(s);
-	pthread_mutex_unlock(&s->lock);
 }
 
 void stream_hold(struct stream *s)
 {
-	pthread_mutex_lock(&s->lock);
 	if (s->in.size >= STREAM_HIGH && !s->over && !s->suspended) {
 		s->suspended = true;
 		s->options.connection.suspend(s->options.connection.arg);
 	}
-	pthread_mutex_unlock(&s->lock);
 }
 
-bool stream_is_over(struct stream *s)
+bool stream_is_over(const struct stream *s)
 {
-	pthread_mutex_lock(&s->lock);
-	bool over = s->over;
-	pthread_mutex_unlock(&s->lock);
-	return over;
+	return s->over;
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-/* Locked: whether ready() is to be called now. */
+/* Whether ready() is to be called now. */
 static bool take_await(struct stream *s)
 {
 	bool ready = s->awaited && (s->begun || s->over);
@@ -187,15 +163,11 @@ static bool take_await(struct stream *s)
 
 void stream_await(struct stream *s)
 {
-	pthread_mutex_lock(&s->lock);
 	s->awaited = true;
-	bool ready = take_await(s);
-	pthread_mutex_unlock(&s->lock);
-	if (ready)
+	if (take_await(s))
 		s->options.ready(s->options.owner);
 }
 
-/* Locked. */
 static void begin(struct stream *s)
 {
 	if (s->begun || !is_down(s))
@@ -208,11 +180,8 @@ static void begin(struct stream *s)
 static void on_began(struct rpc_stream *rpc)
 {
 	struct stream *s = stream_of(rpc);
-	pthread_mutex_lock(&s->lock);
 	begin(s);
-	bool ready = take_await(s);
-	pthread_mutex_unlock(&s->lock);
-	if (ready)
+	if (take_await(s))
 		s->options.ready(s->options.owner);
 }
 
@@ -236,7 +205,6 @@ static void receive_message(struct stream *s, struct text wire)
 	struct buffer json = {.arena = s->turn};
 	buffer_reserve(&json, 256);
 	bool good = message_json(s, wire, &json);
-	pthread_mutex_lock(&s->lock);
 	begin(s);
 	if (good) {
 		form_message(&s->out, s->options.form, s->silent, json.data, json.size);
@@ -249,7 +217,6 @@ static void receive_message(struct stream *s, struct text wire)
 		wake(s);
 	s->reading = good && s->out.size < STREAM_HIGH && rpc_stream_read(&s->rpc);
 	bool ready = take_await(s);
-	pthread_mutex_unlock(&s->lock);
 	arena_clear(s->turn);
 	if (ready)
 		s->options.ready(s->options.owner);
@@ -267,13 +234,11 @@ static void on_received(struct rpc_stream *rpc, struct text wire)
 static void on_lull(struct rpc_stream *rpc)
 {
 	struct stream *s = stream_of(rpc);
-	pthread_mutex_lock(&s->lock);
 	if (s->out.size)
 		wake(s);
-	pthread_mutex_unlock(&s->lock);
 }
 
-/* Locked: the call is over. A stream that succeeded without a word is an empty one. */
+/* The call is over. A stream that succeeded without a word is an empty one. */
 static bool end(struct stream *s)
 {
 	s->over = true;
@@ -299,10 +264,8 @@ static void log_end(const struct stream *s)
 static void on_done(struct rpc_stream *rpc)
 {
 	struct stream *s = stream_of(rpc);
-	pthread_mutex_lock(&s->lock);
 	log_end(s);
 	bool ready = end(s);
-	pthread_mutex_unlock(&s->lock);
 	if (ready)
 		s->options.ready(s->options.owner);
 	disown(s);
@@ -314,7 +277,7 @@ struct stream *stream_new(const struct stream_options *options)
 {
 	struct stream *s = check_calloc(1, sizeof(*s));
 	s->options = *options;
-	atomic_init(&s->owners, 1);
+	s->owners = 1;
 	s->arena = arena_new(0);
 	s->turn = arena_new(0);
 	s->rpc = (struct rpc_stream){
@@ -326,23 +289,20 @@ struct stream *stream_new(const struct stream_options *options)
 		.written = on_written,
 		.done = on_done,
 	};
-	CHECK(!pthread_mutex_init(&s->lock, NULL));
 	return s;
 }
 
 void stream_start(struct stream *s, struct rpc *rpc, const struct metadata_list *metadata)
 {
-	pthread_mutex_lock(&s->lock);
 	s->started = true;
-	atomic_fetch_add(&s->owners, 1);
+	s->owners++;
 	if (rpc_stream_start(rpc, &s->rpc, metadata)) {
 		pump(s);
 		s->reading = rpc_stream_read(&s->rpc);
 	} else {
-		atomic_fetch_sub(&s->owners, 1);
+		s->owners--;
 		s->over = true;
 	}
-	pthread_mutex_unlock(&s->lock);
 }
 
 /* --- the body -------------------------------------------------------------------------------- */
@@ -379,7 +339,6 @@ static void take(struct stream *s, char *bytes, size_t size)
 ssize_t stream_take(struct stream *s, char *bytes, size_t room)
 {
 	ssize_t taken = STREAM_END;
-	pthread_mutex_lock(&s->lock);
 	if (s->out.size) {
 		size_t size = s->out.size < room ? s->out.size : room;
 		take(s, bytes, size);
@@ -389,14 +348,12 @@ ssize_t stream_take(struct stream *s, char *bytes, size_t room)
 		s->options.connection.suspend(s->options.connection.arg);
 		taken = STREAM_LATER;
 	}
-	pthread_mutex_unlock(&s->lock);
 	return taken;
 }
 
 void stream_tick(void *stream, bool gone)
 {
 	struct stream *s = stream;
-	pthread_mutex_lock(&s->lock);
 	if (!s->over && gone) {
 		rpc_stream_cancel(&s->rpc, STATUS_CANCELLED, "the client has gone");
 	} else if (!s->over && s->suspended && s->begun && !s->out.size &&
@@ -404,5 +361,4 @@ void stream_tick(void *stream, bool gone)
 		queue_add(&s->out, form_keepalive(s->options.form));
 		wake(s);
 	}
-	pthread_mutex_unlock(&s->lock);
 }

@@ -16,10 +16,8 @@
  * (One that goes while it uploads into a full window is found when what it sent has been taken, or
  * by its reset.)
  *
- * Threads: the listener's thread calls all but stream_tick(), which is the watch's; the rpc thread
- * brings messages. The connection is suspended and resumed under the stream's lock, so that each
- * resume belongs to one suspension. Two own a stream: the exchange until stream_leave(), the call
- * until it is done.
+ * All on the thread of the connection, which is one of the rpc's. Two own a stream: the exchange
+ * until stream_leave(), the call until it is done.
  */
 #ifndef JUNCTION_BRIDGE_STREAM_H
 #define JUNCTION_BRIDGE_STREAM_H
@@ -33,7 +31,7 @@
 
 struct stream;
 
-/* The HTTP connection: may be suspended only by its own thread, resumed by any. */
+/* The HTTP connection. It may be suspended only from within its own callbacks. */
 struct stream_connection {
 	void (*suspend)(void *arg);
 	void (*resume)(void *arg);
@@ -48,7 +46,7 @@ struct stream_options {
 	int64_t keepalive_ms;
 	struct stream_connection connection;
 	/* The answer stands: a server stream has begun, or the call has ended. Called once after
-	 * stream_await(), within it or on the rpc thread. */
+	 * stream_await(), within it or later. */
 	void (*ready)(void *owner);
 	void *owner;
 };
@@ -67,7 +65,7 @@ void stream_cancel(struct stream *s);
 /* While the body is read: suspends the connection if too much waits for the server. */
 void stream_hold(struct stream *s);
 /* The call has ended, whether or not all has been sent. */
-bool stream_is_over(struct stream *s);
+bool stream_is_over(const struct stream *s);
 /* The connection is suspended, and ready() is to be called. */
 void stream_await(struct stream *s);
 

@@ -1,11 +1,11 @@
 /*
  * Watch: the kernel counts the bytes of each connection (TCP_INFO), so that a look at it costs one
- * system call and whoever drives it nothing but a store when its phase changes. That store counts
- * the changes: a look that finds another count starts anew, however short the phases between were.
+ * system call and a request nothing but a store when its phase changes. That store counts the
+ * changes: a look that finds another count starts anew, however short the phases between were.
  *
  * Where bytes of a client wait to be read, or none of ours wait to be taken, we are the slow ones,
- * and nobody is cut off. The list is walked some entries at a time, so that a connection which
- * comes or goes waits for a few looks and not for all of them.
+ * and nobody is cut off. Each step looks at a part of the list, so that many connections do not
+ * hold up the loop for long.
  */
 #include "bridge/watch.h"
 
@@ -13,7 +13,6 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -22,20 +21,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define ROUND_MS   250
-#define STRIDE     64 /* looks under one lock */
+#define STEPS      (250 / WATCH_STEP_MS) /* until all have been looked at */
 #define PHASE_BITS 2
 #define PHASE_MASK ((1U << PHASE_BITS) - 1)
 
 struct watch {
 	struct watch_options options;
-	pthread_t thread;
-	pthread_mutex_t lock; /* all below, and the entries' links and tick */
-	pthread_cond_t wake;
 	struct watch_entry *first;
-	struct watch_entry *cursor; /* the next to be looked at */
-	bool closing;
-	int64_t cut; /* connections, so far */
+	size_t count;
+	struct watch_entry *cursor; /* the next to be looked at, NULL: the first */
+	int64_t cut;                /* connections, so far */
 };
 
 /* --- one connection ------------------------------------------------------------------------- */
@@ -109,7 +104,7 @@ static void start_phase(struct watch_entry *e, unsigned phase, int64_t now)
 
 static void look(struct watch *w, struct watch_entry *e, int64_t now)
 {
-	unsigned phase = atomic_load_explicit(&e->phase, memory_order_relaxed);
+	unsigned phase = e->phase;
 	if (e->tick && now - e->ticked >= CLOCK_SECOND) {
 		e->ticked = now;
 		e->tick(e->tick_arg, is_gone(e));
@@ -126,50 +121,20 @@ static void look(struct watch *w, struct watch_entry *e, int64_t now)
 
 /* --- all of them ---------------------------------------------------------------------------- */
 
-/* Locked; lets go of the lock now and then. */
-static void look_at_all(struct watch *w)
+void watch_step(struct watch *w)
 {
 	int64_t now = clock_now();
-	w->cursor = w->first;
-	for (int looks = 0; w->cursor; looks++) {
-		struct watch_entry *e = w->cursor;
+	for (size_t looks = (w->count + STEPS - 1) / STEPS; looks; looks--) {
+		struct watch_entry *e = w->cursor ? w->cursor : w->first;
 		w->cursor = e->next;
 		look(w, e, now);
-		if (looks % STRIDE < STRIDE - 1)
-			continue;
-		pthread_mutex_unlock(&w->lock);
-		sched_yield();
-		pthread_mutex_lock(&w->lock);
 	}
-}
-
-static void *watch_run(void *arg)
-{
-	struct watch *w = arg;
-	pthread_mutex_lock(&w->lock);
-	while (!w->closing) {
-		int64_t until = clock_now() + ROUND_MS * CLOCK_MS;
-		struct timespec deadline = {until / CLOCK_SECOND, until % CLOCK_SECOND};
-		look_at_all(w);
-		while (!w->closing && clock_now() < until)
-			pthread_cond_timedwait(&w->wake, &w->lock, &deadline);
-	}
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
 }
 
 struct watch *watch_open(const struct watch_options *options)
 {
 	struct watch *w = check_calloc(1, sizeof(*w));
-	pthread_condattr_t monotonic;
 	w->options = *options;
-	CHECK(!pthread_mutex_init(&w->lock, NULL));
-	CHECK(!pthread_condattr_init(&monotonic));
-	CHECK(!pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC));
-	CHECK(!pthread_cond_init(&w->wake, &monotonic));
-	pthread_condattr_destroy(&monotonic);
-	CHECK(!pthread_create(&w->thread, NULL, watch_run, w));
-	pthread_setname_np(w->thread, "watch");
 	return w;
 }
 
@@ -177,14 +142,7 @@ void watch_close(struct watch **w)
 {
 	if (!*w)
 		return;
-	pthread_mutex_lock(&(*w)->lock);
 	CHECK(!(*w)->first);
-	(*w)->closing = true;
-	pthread_cond_signal(&(*w)->wake);
-	pthread_mutex_unlock(&(*w)->lock);
-	pthread_join((*w)->thread, NULL);
-	pthread_cond_destroy(&(*w)->wake);
-	pthread_mutex_destroy(&(*w)->lock);
 	free(*w);
 	*w = NULL;
 }
@@ -192,17 +150,16 @@ void watch_close(struct watch **w)
 void watch_add(struct watch *w, struct watch_entry *e, int fd)
 {
 	*e = (struct watch_entry){.fd = fd, .phase = WATCH_HEAD, .seen = WATCH_HEAD};
-	pthread_mutex_lock(&w->lock);
 	e->next = w->first;
 	if (e->next)
 		e->next->previous = e;
 	w->first = e;
-	pthread_mutex_unlock(&w->lock);
+	w->count++;
 }
 
 void watch_remove(struct watch *w, struct watch_entry *e)
 {
-	pthread_mutex_lock(&w->lock);
+	w->count--;
 	if (w->cursor == e)
 		w->cursor = e->next;
 	if (e->next)
@@ -211,21 +168,16 @@ void watch_remove(struct watch *w, struct watch_entry *e)
 		e->previous->next = e->next;
 	else
 		w->first = e->next;
-	pthread_mutex_unlock(&w->lock);
 }
 
 void watch_enter(struct watch_entry *e, enum watch_phase phase)
 {
-	unsigned count = atomic_load_explicit(&e->phase, memory_order_relaxed) >> PHASE_BITS;
-	atomic_store_explicit(&e->phase, (count + 1) << PHASE_BITS | phase, memory_order_relaxed);
+	e->phase = ((e->phase >> PHASE_BITS) + 1) << PHASE_BITS | phase;
 }
 
-void watch_stream(
-	struct watch *w, struct watch_entry *e, void (*tick)(void *arg, bool gone), void *arg)
+void watch_stream(struct watch_entry *e, void (*tick)(void *arg, bool gone), void *arg)
 {
-	pthread_mutex_lock(&w->lock);
 	e->tick = tick;
 	e->tick_arg = arg;
 	e->ticked = clock_now();
-	pthread_mutex_unlock(&w->lock);
 }

@@ -8,13 +8,12 @@
  *   each window_ms.
  *
  * Who breaks a rule has its socket shut down; libmicrohttpd then finds the connection closed. One
- * thread per watch. A connection's phase is set by whichever thread drives it; the bytes are
- * counted by the kernel. The entry is its owner's, and must be removed before its socket is closed.
+ * thread, which drives the connections too; the bytes are counted by the kernel. The entry is its
+ * owner's, and must be removed before its socket is closed.
  */
 #ifndef JUNCTION_BRIDGE_WATCH_H
 #define JUNCTION_BRIDGE_WATCH_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,9 +36,9 @@ enum watch_phase {
 struct watch_entry {
 	struct watch_entry *next, *previous;
 	int fd;
-	atomic_uint phase; /* counted up with each change, the phase in the lowest bits */
-	unsigned seen; /* from here on the watch's thread only: the phase that since belongs to */
-	bool moved;    /* WATCH_HEAD: bytes have come */
+	unsigned phase; /* counted up with each change, the phase in the lowest bits */
+	unsigned seen;  /* the phase that since belongs to */
+	bool moved;     /* WATCH_HEAD: bytes have come */
 	bool cut;
 	int64_t since;  /* the start of the head, or of the window */
 	uint64_t bytes; /* received or taken at since */
@@ -48,8 +47,12 @@ struct watch_entry {
 	int64_t ticked;
 };
 
-struct watch *watch_open(const struct watch_options *options); /* starts the thread */
-void watch_close(struct watch **w);                            /* NULL allowed; no entry is left */
+#define WATCH_STEP_MS 50
+
+struct watch *watch_open(const struct watch_options *options);
+/* Every WATCH_STEP_MS. */
+void watch_step(struct watch *w);
+void watch_close(struct watch **w); /* NULL allowed; no entry is left */
 
 /* fd: a connected TCP socket, in WATCH_HEAD. */
 void watch_add(struct watch *w, struct watch_entry *e, int fd);
@@ -59,9 +62,8 @@ void watch_enter(struct watch_entry *e, enum watch_phase phase);
 
 /* From now on tick(arg, gone) is called once a second, and gone says whether the client has closed
  * its end (or is not there any more), which nobody else sees while the connection is suspended.
- * Runs on the watch's thread, which waits for it: short, and without a call of watch_*. tick NULL:
- * not called any more once this returns. Independent of the phase; ends with watch_remove(). */
-void watch_stream(
-	struct watch *w, struct watch_entry *e, void (*tick)(void *arg, bool gone), void *arg);
+ * Without a call of watch_*. tick NULL: not called any more. Independent of the phase; ends with
+ * watch_remove(). */
+void watch_stream(struct watch_entry *e, void (*tick)(void *arg, bool gone), void *arg);
 
 #endif

@@ -30,11 +30,12 @@ def users(pattern):
 
 def test_libraries_are_used_only_where_they_belong():
     for pattern, allowed in [
-            (r"grpc/(?!.*pb-c)", r"server/rpc/|bridge/rpc(_\w+)?\.[ch]|client/"),
+            (r"grpc/(?!.*pb-c)", r"server/rpc/|client/"),
             (r"libpq-fe\.h|postgres", r"server/db/|server/lane/"),
             (r"curl/", r"server/lane/"),
-            (r"microhttpd\.h", r"bridge/listener\.c|base/admin/"),
-            (r"openssl/", r"server/rpc/tls\.c"),
+            (r"microhttpd\.h", r"bridge/(listener\.c|worker\.h)|base/admin/"),
+            (r"nghttp2/", r"bridge/http2\.c"),
+            (r"openssl/", r"server/rpc/tls\.c|bridge/(wire|http2|rpc_channel|rpc_tls)\.[ch]"),
             (r"gnutls/", r"bridge/tls\.[ch]")]:
         used = users(pattern)
         assert used, f"nobody includes {pattern}: the test looks for the wrong name"

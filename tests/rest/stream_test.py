@@ -254,7 +254,7 @@ def test_silence_is_broken(trial_bridge, accept, sign):
 
 
 def test_a_slow_reader_holds_up_its_own_stream_only(trial_server):
-    bridge = programs.Bridge(trial_server, "--threads", "1", "--channels", "1", "--body-rate", "0",
+    bridge = programs.Bridge(trial_server, "--threads", "1", "--body-rate", "0",
                              program="trial-bridge")
     count = 200_000
     request = head("GET", f"/trial/count?count={count}&padding=100", f"Accept: {NDJSON}")

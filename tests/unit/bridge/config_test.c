@@ -76,6 +76,9 @@ static void what_cannot_be_right_stops_the_start(void **state)
 	assert_int_equal(outcome(OPTIONS("--origin", "https://console.example")), 0);
 	assert_int_equal(outcome(OPTIONS("--log-level", "loud")), 2);
 	assert_int_equal(outcome(OPTIONS("--threads", "0")), 2);
+	assert_int_equal(outcome(OPTIONS("--server", "dns:///junction")), 2);
+	assert_int_equal(outcome(OPTIONS("--server", "unix:")), 2);
+	assert_int_equal(outcome(OPTIONS("--server", ":50051")), 2);
 	assert_int_equal(outcome(OPTIONS("surplus")), 2);
 }
 

@@ -34,11 +34,10 @@ static void open_all(void)
 	bridge = (struct bridge){
 		.router = router,
 		.front = {none, none, BODY_LIMIT},
-		.rpc = rpc_new(&(struct rpc_options){
-			"unix:/nonexistent/junction.sock", 2, api_methods, api_method_count}),
+		.rpc = rpc_new(&(struct rpc_options){"unix:/nonexistent/junction.sock", 2, {0}}),
 		.rpc_timeout_ms = 60000,
 	};
-	listener = listener_open(&(struct listener_options){addresses, 2, 64, 0, 60, {0}}, &bridge);
+	listener = listener_open(&(struct listener_options){addresses, 64, 0, 60, {0}}, &bridge);
 	CHECK(listener);
 	address.sin_family = AF_INET;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -322,7 +321,7 @@ static void an_address_in_use_is_said_so(void **state)
 {
 	(void)state;
 	const char *const taken[] = {"127.0.0.1:0", listener_address(listener, 0), NULL};
-	assert_null(listener_open(&(struct listener_options){taken, 1, 64, 0, 60, {0}}, &bridge));
+	assert_null(listener_open(&(struct listener_options){taken, 64, 0, 60, {0}}, &bridge));
 }
 
 int main(void)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/loop.h"
 #include "bridge/rpc_stream.h"
 
 /* --- the server ----------------------------------------------------------------------------- */
@@ -122,7 +123,7 @@ static void *serve(void *arg)
 
 /* --- the client ----------------------------------------------------------------------------- */
 
-enum { ECHO, REFUSE, HANG };
+enum { ECHOING, REFUSING, HANGING };
 
 static const struct api_method methods[] = {
 	{.path = "/t.T/Echo"}, {.path = "/t.T/Refuse"}, {.path = "/t.T/Hang"}};
@@ -149,8 +150,7 @@ static int start(void **state)
 	grpc_server_credentials_release(plain);
 	grpc_server_start(server.core);
 	CHECK(!pthread_create(&server.thread, NULL, serve, NULL));
-	rpc = rpc_new(&(struct rpc_options){
-		.target = server.target, .channels = 1, .methods = methods, .method_count = 3});
+	rpc = rpc_new(&(struct rpc_options){.target = server.target, .threads = 1});
 	return 0;
 }
 
@@ -203,6 +203,71 @@ static int count(sem_t *sem)
 	return value;
 }
 
+/* --- on the loop, where streams live --------------------------------------------------------- */
+
+struct errand {
+	struct probe *probe;
+	struct text message;
+	bool last, result;
+	enum status_code code;
+};
+
+static void run_start(void *arg)
+{
+	struct errand *e = arg;
+	e->result = rpc_stream_start(rpc, &e->probe->stream, NULL);
+}
+
+static void run_write(void *arg)
+{
+	struct errand *e = arg;
+	e->result = rpc_stream_write(&e->probe->stream, e->message, e->last);
+}
+
+static void run_close(void *arg)
+{
+	struct errand *e = arg;
+	e->result = rpc_stream_close(&e->probe->stream);
+}
+
+static void run_read(void *arg)
+{
+	struct errand *e = arg;
+	e->result = rpc_stream_read(&e->probe->stream);
+}
+
+static void run_cancel(void *arg)
+{
+	struct errand *e = arg;
+	rpc_stream_cancel(&e->probe->stream, e->code, e->message.data);
+}
+
+static bool run(void (*what)(void *arg), struct errand e)
+{
+	loop_run(rpc_loop(rpc, 0), what, &e);
+	return e.result;
+}
+
+static bool put(struct probe *p, struct text message, bool last)
+{
+	return run(run_write, (struct errand){.probe = p, .message = message, .last = last});
+}
+
+static bool half_close(struct probe *p)
+{
+	return run(run_close, (struct errand){.probe = p});
+}
+
+static bool want(struct probe *p)
+{
+	return run(run_read, (struct errand){.probe = p});
+}
+
+static void cancel(struct probe *p, enum status_code code, const char *message)
+{
+	run(run_cancel, (struct errand){.probe = p, .code = code, .message = text_of(message)});
+}
+
 static bool begin(struct probe *p, int method)
 {
 	sem_t *const all[] = {&p->began, &p->received, &p->lull, &p->written, &p->done};
@@ -215,12 +280,11 @@ static bool begin(struct probe *p, int method)
 				    .done = on_done}};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		CHECK(!sem_init(all[i], 0, 0));
-	return rpc_stream_start(rpc, &p->stream, NULL);
+	return run(run_start, (struct errand){.probe = p});
 }
 
 static void end(struct probe *p)
 {
-	rpc_stream_free(&p->stream);
 	arena_free(&p->stream.arena);
 }
 
@@ -230,27 +294,27 @@ static void messages_go_both_ways_until_the_end(void **state)
 {
 	struct probe p;
 	(void)state;
-	assert_true(begin(&p, ECHO));
+	assert_true(begin(&p, ECHOING));
 	wait_for(&p.began);
 	for (int i = 0; i < 100; i++) {
 		char text[32];
 		snprintf(text, sizeof(text), "message %d", i);
-		assert_true(rpc_stream_write(&p.stream, text_of(text), RPC_WRITE));
+		assert_true(put(&p, text_of(text), false));
 		wait_for(&p.written);
 		assert_int_equal(count(&p.received), 0); /* nobody asked for it yet */
-		assert_true(rpc_stream_read(&p.stream));
+		assert_true(want(&p));
 		wait_for(&p.received);
 		wait_for(&p.lull);
 		assert_string_equal(p.message, text);
 	}
-	assert_true(rpc_stream_write(&p.stream, TEXT("last"), RPC_WRITE_LAST));
-	assert_true(rpc_stream_read(&p.stream));
+	assert_true(put(&p, TEXT("last"), true));
+	assert_true(want(&p));
 	wait_for(&p.received);
-	rpc_stream_read(&p.stream); /* no more if the status is here already */
+	want(&p); /* no more if the status is here already */
 	wait_for(&p.done);
 	assert_string_equal(p.message, "last");
 	assert_int_equal(p.stream.status.code, STATUS_OK);
-	assert_false(rpc_stream_read(&p.stream));
+	assert_false(want(&p));
 	end(&p);
 }
 
@@ -258,9 +322,9 @@ static void a_stream_may_be_closed_without_a_message(void **state)
 {
 	struct probe p;
 	(void)state;
-	assert_true(begin(&p, ECHO));
-	assert_true(rpc_stream_close(&p.stream));
-	rpc_stream_read(&p.stream); /* no more if the status is here already */
+	assert_true(begin(&p, ECHOING));
+	assert_true(half_close(&p));
+	want(&p); /* no more if the status is here already */
 	wait_for(&p.done);
 	assert_int_equal(p.stream.status.code, STATUS_OK);
 	assert_int_equal(count(&p.received), 0);
@@ -271,8 +335,8 @@ static void a_refusal_comes_without_a_beginning(void **state)
 {
 	struct probe p;
 	(void)state;
-	assert_true(begin(&p, REFUSE));
-	rpc_stream_read(&p.stream);
+	assert_true(begin(&p, REFUSING));
+	want(&p);
 	wait_for(&p.done);
 	assert_int_equal(p.stream.status.code, STATUS_ABORTED);
 	assert_string_equal(p.stream.status.message, "so it is");
@@ -284,16 +348,16 @@ static void a_cancelled_call_ends_as_it_was_told(void **state)
 {
 	struct probe p;
 	(void)state;
-	assert_true(begin(&p, HANG));
-	assert_true(rpc_stream_read(&p.stream));
-	rpc_stream_cancel(&p.stream, STATUS_DATA_LOSS, "enough");
+	assert_true(begin(&p, HANGING));
+	assert_true(want(&p));
+	cancel(&p, STATUS_DATA_LOSS, "enough");
 	wait_for(&p.done);
 	assert_int_equal(p.stream.status.code, STATUS_DATA_LOSS);
 	assert_string_equal(p.stream.status.message, "enough");
 	assert_int_equal(count(&p.began), 0);
-	assert_false(rpc_stream_write(&p.stream, TEXT("x"), RPC_WRITE));
-	assert_false(rpc_stream_close(&p.stream));
-	rpc_stream_cancel(&p.stream, STATUS_OK, "");
+	assert_false(put(&p, TEXT("x"), false));
+	assert_false(half_close(&p));
+	cancel(&p, STATUS_OK, "");
 	end(&p);
 }
 
@@ -301,14 +365,14 @@ static void stopping_streams_ends_them_and_refuses_new_ones(void **state)
 {
 	struct probe hanging, late;
 	(void)state;
-	assert_true(begin(&hanging, HANG));
+	assert_true(begin(&hanging, HANGING));
 	rpc_stop_streams(rpc);
 	wait_for(&hanging.done);
 	assert_int_equal(hanging.stream.status.code, STATUS_UNAVAILABLE);
 	end(&hanging);
-	assert_false(begin(&late, ECHO));
+	assert_false(begin(&late, ECHOING));
 	assert_int_equal(late.stream.status.code, STATUS_UNAVAILABLE);
-	assert_false(rpc_stream_read(&late.stream));
+	assert_false(want(&late));
 	end(&late);
 }
 

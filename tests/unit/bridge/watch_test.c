@@ -7,11 +7,13 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -23,7 +25,7 @@ struct pair {
 	int ours, theirs;
 };
 
-static struct watch *watch;
+static struct watch *watch, *beside; /* NULL: none beside */
 
 static void connect_pair(struct pair *p)
 {
@@ -61,11 +63,29 @@ static void swallow(int fd)
 		;
 }
 
+/* One step, in its time. */
+static void step(void)
+{
+	struct timespec pause = {.tv_nsec = WATCH_STEP_MS * 1000000L};
+	watch_step(watch);
+	if (beside)
+		watch_step(beside);
+	nanosleep(&pause, NULL);
+}
+
+static void wait_for(sem_t *sem)
+{
+	while (sem_trywait(sem))
+		step();
+}
+
 /* Waits until ours is shut down. */
 static void assert_cut(struct pair *p)
 {
 	char byte;
-	assert_int_equal(recv(p->theirs, &byte, 1, 0), 0);
+	while (recv(p->theirs, &byte, 1, MSG_DONTWAIT) < 0)
+		step();
+	assert_int_equal(recv(p->theirs, &byte, 1, MSG_DONTWAIT), 0);
 }
 
 static void assert_open(struct pair *p)
@@ -170,6 +190,7 @@ static void a_body_that_flows_goes_on(void **state)
 	while (recv(clock.theirs, bytes, 1, MSG_DONTWAIT) < 0) {
 		assert_int_equal(send(p.theirs, bytes, sizeof(bytes), 0), sizeof(bytes));
 		swallow(p.ours);
+		step();
 	}
 	assert_open(&p);
 	disconnect(&p);
@@ -198,8 +219,8 @@ static void a_reply_that_is_not_taken_is_cut_off(void **state)
 		;
 	pass_time();
 	/* Ours is shut down: nothing can be sent any more. */
-	while (send(p.ours, bytes, 1, MSG_NOSIGNAL) == 1)
-		;
+	while (send(p.ours, bytes, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 || errno == EAGAIN)
+		step();
 	disconnect(&p);
 }
 
@@ -238,13 +259,13 @@ static void a_stream_is_told_when_its_client_has_gone(void **state)
 	sem_init(&ticks.gone, 0, 0);
 	connect_pair(&p);
 	watch_enter(&p.entry, WATCH_OURS);
-	watch_stream(watch, &p.entry, note_tick, &ticks);
-	sem_wait(&ticks.here);
+	watch_stream(&p.entry, note_tick, &ticks);
+	wait_for(&ticks.here);
 	assert_int_equal(sem_getvalue(&ticks.gone, &left), 0);
 	assert_int_equal(left, 0);
 	shutdown(p.theirs, SHUT_WR);
-	sem_wait(&ticks.gone);
-	watch_stream(watch, &p.entry, NULL, NULL);
+	wait_for(&ticks.gone);
+	watch_stream(&p.entry, NULL, NULL);
 	disconnect(&p);
 	sem_destroy(&ticks.here);
 	sem_destroy(&ticks.gone);
@@ -280,7 +301,9 @@ static void without_limits_nobody_is_cut_off(void **state)
 	put(p.theirs, "G");
 	watch_enter(&slow.entry, WATCH_BODY);
 	watch = limited;
+	beside = unlimited;
 	pass_time();
+	beside = NULL;
 	watch = unlimited;
 	assert_open(&p);
 	assert_open(&slow);
