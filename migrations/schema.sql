@@ -15,6 +15,20 @@ CREATE SCHEMA registry;
 COMMENT ON SCHEMA registry IS 'What services register: services with nodes (addresses) and actions, and the log of changes. Written by the functions of this schema only.';
 
 --
+-- Name: interval_milliseconds(interval); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.interval_milliseconds(span interval) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (round((EXTRACT(epoch FROM span) * (1000)::numeric)))::bigint;
+
+--
+-- Name: FUNCTION interval_milliseconds(span interval); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.interval_milliseconds(span interval) IS 'Whole milliseconds.';
+
+--
 -- Name: milliseconds(timestamp with time zone); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -49,6 +63,7 @@ CREATE TABLE registry.action (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     revision bigint NOT NULL,
+    timeout interval,
     CONSTRAINT action_data_object CHECK ((json_typeof(data) = 'object'::text)),
     CONSTRAINT action_headers_object CHECK ((json_typeof(headers) = 'object'::text)),
     CONSTRAINT action_method_known CHECK ((method = ANY (ARRAY['GET'::text, 'HEAD'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text, 'OPTIONS'::text]))),
@@ -61,6 +76,7 @@ CREATE TABLE registry.action (
     CONSTRAINT action_server_port_range CHECK (((server_port >= 1) AND (server_port <= 65535))),
     CONSTRAINT action_server_protocol_known CHECK ((server_protocol = ANY (ARRAY['http'::text, 'https'::text]))),
     CONSTRAINT action_server_whole CHECK ((((server_host IS NULL) = (server_port IS NULL)) AND ((server_protocol IS NULL) OR (server_host IS NOT NULL)))),
+    CONSTRAINT action_timeout_range CHECK (((timeout >= '00:00:00.001'::interval) AND (timeout <= '01:00:00'::interval))),
     CONSTRAINT action_uri_characters CHECK (((uri ~ '^/'::text) AND (uri !~ '[\x01-\x20\x7f-\x9f]'::text))),
     CONSTRAINT action_uri_length CHECK (((octet_length(uri) >= 1) AND (octet_length(uri) <= 2048)))
 );
@@ -168,12 +184,18 @@ COMMENT ON COLUMN registry.action.updated_at IS 'Last registration.';
 COMMENT ON COLUMN registry.action.revision IS 'Revision of the last registration: see registry.change.';
 
 --
+-- Name: COLUMN action.timeout; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.action.timeout IS 'How long a call of it may take in all; NULL: the server''s default.';
+
+--
 -- Name: action_value(registry.action); Type: FUNCTION; Schema: registry; Owner: -
 --
 
 CREATE FUNCTION registry.action_value(a registry.action) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('name', (a).name, 'uri', (a).uri, 'method', (a).method, 'protocol', (a).protocol, 'server_host', (a).server_host, 'server_port', (a).server_port, 'server_protocol', (a).server_protocol, 'params', (a).params, 'data', (a).data, 'headers', (a).headers, 'created', registry.milliseconds((a).created_at), 'updated', registry.milliseconds((a).updated_at));
+    RETURN json_build_object('name', (a).name, 'uri', (a).uri, 'method', (a).method, 'protocol', (a).protocol, 'server_host', (a).server_host, 'server_port', (a).server_port, 'server_protocol', (a).server_protocol, 'params', (a).params, 'data', (a).data, 'headers', (a).headers, 'timeout_ms', registry.interval_milliseconds((a).timeout), 'created', registry.milliseconds((a).created_at), 'updated', registry.milliseconds((a).updated_at));
 
 --
 -- Name: FUNCTION action_value(a registry.action); Type: COMMENT; Schema: registry; Owner: -
@@ -220,20 +242,23 @@ CREATE TABLE registry.change (
     name text NOT NULL,
     operation text NOT NULL,
     value json,
+    old_value json,
     caller_address text NOT NULL,
     caller_application text NOT NULL,
     caller_user text NOT NULL,
     trace text NOT NULL,
-    CONSTRAINT change_kind_known CHECK ((kind = ANY (ARRAY['service'::text, 'action'::text]))),
-    CONSTRAINT change_operation_known CHECK ((operation = ANY (ARRAY['put'::text, 'delete'::text]))),
+    CONSTRAINT change_expire_of_node CHECK (((operation <> 'expire'::text) OR (kind = 'node'::text))),
+    CONSTRAINT change_kind_known CHECK ((kind = ANY (ARRAY['service'::text, 'node'::text, 'action'::text]))),
+    CONSTRAINT change_operation_known CHECK ((operation = ANY (ARRAY['put'::text, 'delete'::text, 'expire'::text]))),
     CONSTRAINT change_value_of_put CHECK (((value IS NOT NULL) = (operation = 'put'::text)))
-);
+)
+PARTITION BY RANGE (at);
 
 --
 -- Name: TABLE change; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON TABLE registry.change IS 'The log of changes. A revision is one commit, and revisions are committed in ascending order: who has read up to one never misses a row by asking for what is greater. Rows are never changed.';
+COMMENT ON TABLE registry.change IS 'The log of changes: who registered what, when, from where. A revision is one commit, and revisions are committed in ascending order: who has read up to one never misses a row by asking for what is greater. Rows are never changed; a partition holds a month (UTC) and goes as a whole: registry.keep_history().';
 
 --
 -- Name: COLUMN change.revision; Type: COMMENT; Schema: registry; Owner: -
@@ -263,7 +288,7 @@ COMMENT ON COLUMN registry.change.namespace IS 'Namespace of the service.';
 -- Name: COLUMN change.kind; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON COLUMN registry.change.kind IS 'What changed: a service (with its nodes) or one action. A deleted service takes its actions along without rows of their own.';
+COMMENT ON COLUMN registry.change.kind IS 'What changed: a service (with the address of a FATE server, its own node), a node, or an action. A deleted service takes its nodes and actions along without rows of their own.';
 
 --
 -- Name: COLUMN change.service_key; Type: COMMENT; Schema: registry; Owner: -
@@ -275,25 +300,31 @@ COMMENT ON COLUMN registry.change.service_key IS 'Key of the service.';
 -- Name: COLUMN change.name; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON COLUMN registry.change.name IS 'Key of the service or of the action.';
+COMMENT ON COLUMN registry.change.name IS 'Key of the service, of the node (empty: the service''s own) or of the action.';
 
 --
 -- Name: COLUMN change.operation; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON COLUMN registry.change.operation IS 'put: value is the whole new state; delete: it is gone.';
+COMMENT ON COLUMN registry.change.operation IS 'put: value is the whole new state; delete: it is gone; expire: the node''s lease has run out.';
 
 --
 -- Name: COLUMN change.value; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON COLUMN registry.change.value IS 'The new state: see registry.service_value() and registry.action_value(). NULL after a delete.';
+COMMENT ON COLUMN registry.change.value IS 'The new state: see registry.service_value(), registry.node_value() and registry.action_value(). NULL unless put.';
+
+--
+-- Name: COLUMN change.old_value; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.change.old_value IS 'The state before, of the same form; NULL if there was none, and for a service that only moved its own node: then the node alone.';
 
 --
 -- Name: COLUMN change.caller_address; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON COLUMN registry.change.caller_address IS 'Address of the caller; empty if unknown.';
+COMMENT ON COLUMN registry.change.caller_address IS 'Address of the caller; empty if unknown. What Junction does by itself (checks, leases) has the name of the server here and no trace.';
 
 --
 -- Name: COLUMN change.caller_application; Type: COMMENT; Schema: registry; Owner: -
@@ -318,22 +349,74 @@ COMMENT ON COLUMN registry.change.trace IS 'Trace id of the call; empty if unkno
 --
 
 CREATE FUNCTION registry.changes_after(after bigint, most integer) RETURNS SETOF registry.change
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
-	SELECT * FROM (
+BEGIN
+	RETURN QUERY SELECT * FROM (
 		SELECT * FROM registry.change WHERE revision > after ORDER BY revision
 		FETCH FIRST (most) ROWS WITH TIES) c
-	ORDER BY revision, part
-$$;
+	ORDER BY c.revision, c.part;
+END $$;
 
 --
 -- Name: FUNCTION changes_after(after bigint, most integer); Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON FUNCTION registry.changes_after(after bigint, most integer) IS 'What was committed after a revision, in order: at least most rows if there are so many, revisions always whole.';
+COMMENT ON FUNCTION registry.changes_after(after bigint, most integer) IS 'What was committed after a revision, in order: at least most rows if there are so many, revisions always whole. Only right for a revision that is not forgotten: see registry.history.';
+
+--
+-- Name: changes_behind(bigint, integer, integer, bigint); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) RETURNS SETOF registry.change
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+	SELECT (r.c).* FROM (
+		SELECT c, sum(octet_length(c.value::text)) OVER (ORDER BY c.revision, c.part
+			ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+		FROM (
+			SELECT * FROM registry.change WHERE (revision, part) > (after, after_part)
+			ORDER BY revision, part LIMIT most) c) r
+	WHERE coalesce(r.bytes_before, 0) < most_bytes
+	ORDER BY (r.c).revision, (r.c).part
+$$;
+
+--
+-- Name: FUNCTION changes_behind(after bigint, after_part integer, most integer, most_bytes bigint); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) IS 'What follows a part of a revision, in order: at most so many rows, and no more when their values have come to that many bytes. Only right for a revision that is not forgotten: see registry.history.';
+
+--
+-- Name: delete_leases(); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.delete_leases() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+	DELETE FROM registry.lease l USING gone g
+	WHERE g.lease IS NOT NULL AND l.namespace = g.namespace
+		AND l.service_key = g.service_key AND l.node_key = g.key;
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION delete_leases(); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.delete_leases() IS 'Removes the leases of deleted nodes.';
 
 --
 -- Name: delete_nodes(); Type: FUNCTION; Schema: registry; Owner: -
@@ -364,22 +447,29 @@ CREATE FUNCTION registry.delete_server(namespace text, server_name text, caller_
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
 	this_revision bigint;
+	wanted text := lower(server_name COLLATE "C");
+	old json;
 BEGIN
 	PERFORM registry.begin_change(true);
 	this_revision := registry.next_revision();
-	DELETE FROM registry.service s
-	WHERE s.namespace = delete_server.namespace AND s.key = lower(server_name COLLATE "C");
+	SELECT registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
+		coalesce((SELECT json_agg(registry.node_value(n) ORDER BY n.key) FROM registry.node n
+			WHERE n.namespace = s.namespace AND n.service_key = s.key), '[]'))
+		INTO old FROM registry.service s
+		WHERE s.namespace = delete_server.namespace AND s.key = wanted;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
+	DELETE FROM registry.service s
+	WHERE s.namespace = delete_server.namespace AND s.key = wanted;
 	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
-		operation, caller_address, caller_application, caller_user, trace)
-	VALUES (this_revision, 1, clock_timestamp(), namespace, 'service',
-		lower(server_name COLLATE "C"), lower(server_name COLLATE "C"), 'delete',
-		caller_address, caller_application, caller_user, trace);
+		operation, old_value, caller_address, caller_application, caller_user, trace)
+	VALUES (this_revision, 1, clock_timestamp(), namespace, 'service', wanted, wanted, 'delete',
+		old, caller_address, caller_application, caller_user, trace);
 	RETURN this_revision;
 END $$;
 
@@ -397,23 +487,26 @@ CREATE FUNCTION registry.delete_service(namespace text, server_name text, servic
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
 	this_revision bigint;
+	old json;
 BEGIN
 	PERFORM registry.begin_change(true);
 	this_revision := registry.next_revision();
 	DELETE FROM registry.action a
 	WHERE a.namespace = delete_service.namespace
 		AND a.service_key = lower(server_name COLLATE "C")
-		AND a.key = lower(service_name COLLATE "C");
+		AND a.key = lower(service_name COLLATE "C")
+	RETURNING registry.action_value(a) INTO old;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
 	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
-		operation, caller_address, caller_application, caller_user, trace)
+		operation, old_value, caller_address, caller_application, caller_user, trace)
 	VALUES (this_revision, 1, clock_timestamp(), namespace, 'action',
-		lower(server_name COLLATE "C"), lower(service_name COLLATE "C"), 'delete',
+		lower(server_name COLLATE "C"), lower(service_name COLLATE "C"), 'delete', old,
 		caller_address, caller_application, caller_user, trace);
 	RETURN this_revision;
 END $$;
@@ -423,6 +516,255 @@ END $$;
 --
 
 COMMENT ON FUNCTION registry.delete_service(namespace text, server_name text, service_name text, caller_address text, caller_application text, caller_user text, trace text) IS 'Removes one service of a server. The revision, or NULL if there is none of that name.';
+
+--
+-- Name: deregister_node(text, text, text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	this_revision bigint;
+	old registry.node;
+BEGIN
+	PERFORM registry.begin_change(false);
+	DELETE FROM registry.node n
+	WHERE n.namespace = deregister_node.namespace
+		AND n.service_key = lower(service_name COLLATE "C")
+		AND n.key = lower(node_name COLLATE "C") AND n.key <> '' AND n.expired_at IS NULL
+	RETURNING n.* INTO old;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	this_revision := registry.next_revision();
+	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+		operation, old_value, caller_address, caller_application, caller_user, trace)
+	VALUES (this_revision, 1, clock_timestamp(), old.namespace, 'node', old.service_key, old.key,
+		'delete', registry.node_value(old), caller_address, caller_application, caller_user,
+		trace);
+	RETURN this_revision;
+END $$;
+
+--
+-- Name: FUNCTION deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text) IS 'Removes a node. The revision, or NULL if there is no such node.';
+
+--
+-- Name: expire_nodes(text[], text[], text[], text, bigint); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint DEFAULT registry.milliseconds(clock_timestamp())) RETURNS TABLE(r_position bigint, r_left bigint, r_revision bigint, r_now bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	this_revision bigint;
+	moment timestamptz := clock_timestamp();
+	late bigint[];
+BEGIN
+	PERFORM registry.begin_change(false);
+	-- Locked, then looked at: a heartbeat that is being written now is not overlooked.
+	late := ARRAY(
+		SELECT i.position
+		FROM unnest(namespaces, service_keys, node_keys)
+			WITH ORDINALITY AS i (namespace, service_key, node_key, position)
+		JOIN registry.node n ON n.namespace = i.namespace AND n.service_key = i.service_key
+			AND n.key = i.node_key
+		JOIN registry.lease l ON l.namespace = n.namespace AND l.service_key = n.service_key
+			AND l.node_key = n.key
+		WHERE n.expired_at IS NULL AND l.renewed_at + n.lease * 1.25 <= moment
+			-- If this was held up, heartbeats may have been, too.
+			AND registry.milliseconds(moment) - expected
+				<= registry.interval_milliseconds(n.lease) / 2
+		ORDER BY i.position
+		FOR UPDATE OF n, l);
+	IF cardinality(late) > 0 THEN
+		UPDATE registry.node n SET expired_at = moment
+		FROM unnest(late) AS p (position)
+		WHERE n.namespace = namespaces[p.position]
+			AND n.service_key = service_keys[p.position] AND n.key = node_keys[p.position];
+		this_revision := registry.next_revision();
+		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+			operation, old_value, caller_address, caller_application, caller_user, trace)
+		SELECT this_revision, p.position, moment, n.namespace, 'node', n.service_key, n.key,
+			'expire', registry.node_value(n), server_name, '', '', ''
+		FROM unnest(late) AS p (position)
+		JOIN registry.node n ON n.namespace = namespaces[p.position]
+			AND n.service_key = service_keys[p.position] AND n.key = node_keys[p.position];
+	END IF;
+	RETURN QUERY
+	SELECT i.position,
+		CASE WHEN n.expired_at IS NULL
+			THEN ceil(extract(epoch FROM l.renewed_at + n.lease * 1.25 - moment)
+				* 1000)::bigint END,
+		this_revision, registry.milliseconds(moment)
+	FROM unnest(namespaces, service_keys, node_keys)
+		WITH ORDINALITY AS i (namespace, service_key, node_key, position)
+	LEFT JOIN registry.node n ON n.namespace = i.namespace AND n.service_key = i.service_key
+		AND n.key = i.node_key
+	LEFT JOIN registry.lease l ON l.namespace = n.namespace AND l.service_key = n.service_key
+		AND l.node_key = n.key;
+END $$;
+
+--
+-- Name: FUNCTION expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) IS 'Expires those of the nodes whose lease has run out by this database''s clock and what has been written to it, and a quarter more, since heartbeats are written that late. expected: what the clock should say, in milliseconds since 1970; if it is later by more than half of a lease, or that is NULL, the node stays. Gives for each the milliseconds that are left (0 or less: it might have expired, but for that; NULL: it has expired, or is gone or without a lease), the revision, if any has expired now, and what the clock says.';
+
+--
+-- Name: forget_nodes(interval); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.forget_nodes(kept interval) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	forgotten bigint;
+BEGIN
+	-- Their end is in the log already. One that is just coming back is locked, and stays.
+	WITH old AS MATERIALIZED (
+		SELECT n.namespace, n.service_key, n.key FROM registry.node n
+		WHERE n.expired_at < clock_timestamp() - kept
+		FOR UPDATE SKIP LOCKED
+	)
+	DELETE FROM registry.node n USING old o
+	WHERE n.namespace = o.namespace AND n.service_key = o.service_key AND n.key = o.key;
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	RETURN forgotten;
+END $$;
+
+--
+-- Name: FUNCTION forget_nodes(kept interval); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.forget_nodes(kept interval) IS 'Removes nodes that expired longer ago than that. Gives how many.';
+
+--
+-- Name: keep_history(integer); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.keep_history(days integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+	partition record;
+	last_revision bigint;
+	dropped integer := 0;
+BEGIN
+	IF days < 1 THEN
+		RAISE EXCEPTION 'history is kept for 1 day at least, not %', days;
+	END IF;
+	-- One at a time; who comes second finds nothing to do.
+	PERFORM pg_advisory_xact_lock(6024014);
+	FOR i IN 0 .. 2 LOOP
+		PERFORM registry.make_month((this_month + i * interval '1 month')::date);
+	END LOOP;
+	FOR partition IN
+		SELECT c.relname FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+		WHERE h.inhparent = 'registry.change'::regclass AND c.relname ~ '^change_\d{4}_\d\d$'
+			AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+				<= (now() AT TIME ZONE 'UTC') - days * interval '1 day'
+		ORDER BY c.relname
+	LOOP
+		EXECUTE format('SELECT max(revision) FROM registry.%I', partition.relname)
+			INTO last_revision;
+		EXECUTE format('DROP TABLE registry.%I', partition.relname);
+		UPDATE registry.history SET forgotten = greatest(forgotten, last_revision);
+		dropped := dropped + 1;
+	END LOOP;
+	RETURN dropped;
+END $_$;
+
+--
+-- Name: FUNCTION keep_history(days integer); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.keep_history(days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: member; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE UNLOGGED TABLE registry.member (
+    name text NOT NULL COLLATE pg_catalog."C",
+    renewed_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE member; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.member IS 'The Junction servers that work on this database. Not logged: after a crash of PostgreSQL they enter themselves again.';
+
+--
+-- Name: COLUMN member.name; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.member.name IS 'hostname-starttime of the server.';
+
+--
+-- Name: COLUMN member.renewed_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.member.renewed_at IS 'When it was last seen alive.';
+
+--
+-- Name: leave_member(text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.leave_member(name text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ DELETE FROM registry.member AS m
+   WHERE (m.name = leave_member.name);
+END;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.leave_member(name text) IS 'Says that this server is about to end.';
+
+--
+-- Name: make_month(date); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.make_month(month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	partition text := 'change_' || to_char(month, 'YYYY_MM');
+BEGIN
+	IF to_regclass('registry.' || partition) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('CREATE TABLE registry.%I PARTITION OF registry.change '
+		'FOR VALUES FROM (%L) TO (%L)', partition, month::timestamp AT TIME ZONE 'UTC',
+		(month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+	EXECUTE format('COMMENT ON TABLE registry.%I IS %L', partition,
+		'Changes of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
+END $$;
+
+--
+-- Name: FUNCTION make_month(month date); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.make_month(month date) IS 'Makes the partition of registry.change for the month that begins on that day, if it is missing.';
 
 --
 -- Name: next_revision(); Type: FUNCTION; Schema: registry; Owner: -
@@ -448,232 +790,6 @@ END $$;
 COMMENT ON FUNCTION registry.next_revision() IS 'Takes the lock of the log until the end of the transaction, and its next revision.';
 
 --
--- Name: node_value(text, text, integer, text); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.node_value(name text, host text, port integer, protocol text) RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ((((((((('{"name":'::text || to_json(name)) || ',"host":'::text) || to_json(host)) || ',"port":'::text) || port) || ',"protocol":'::text) || to_json(protocol)) || '}'::text))::json;
-
---
--- Name: FUNCTION node_value(name text, host text, port integer, protocol text); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.node_value(name text, host text, port integer, protocol text) IS 'State of a node as JSON.';
-
---
--- Name: register_bulk(text, text[], text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-	this_revision bigint;
-	sized integer[] := ARRAY[cardinality(servers)];
-	counted integer[] := ARRAY[cardinality(names)];
-	absent text[] := array_fill(NULL::text, counted);
-BEGIN
-	PERFORM registry.begin_change(true);
-	this_revision := registry.next_revision();
-	PERFORM registry.register_servers(array_fill(namespace, sized), servers, hosts, ports,
-		protocols, array_fill(caller_address, sized), array_fill(caller_application, sized),
-		array_fill(caller_user, sized), array_fill(trace, sized), this_revision);
-	PERFORM registry.register_services(array_fill(namespace, counted), server_names, names,
-		uris, methods, absent, absent, absent::integer[], absent, params, data, headers,
-		array_fill(caller_address, counted), array_fill(caller_application, counted),
-		array_fill(caller_user, counted), array_fill(trace, counted), this_revision);
-	RETURN this_revision;
-END $$;
-
---
--- Name: FUNCTION register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) IS 'Registers servers (servers, hosts, ports, protocols: one array element each) together with services of theirs (server_names and what follows): all or nothing, one revision.';
-
---
--- Name: register_servers(text[], text[], text[], integer[], text[], text[], text[], text[], text[], bigint); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint DEFAULT NULL::bigint) RETURNS TABLE(r_position bigint, r_revision bigint)
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    SET enable_nestloop TO 'off'
-    SET enable_mergejoin TO 'off'
-    AS $$
-DECLARE
-	moment timestamptz := clock_timestamp();
-BEGIN
-	IF within IS NULL THEN
-		PERFORM registry.begin_change(false);
-	END IF;
-	RETURN QUERY
-	WITH input AS MATERIALIZED (
-		SELECT i.*, lower(i.name COLLATE "C") AS key, i.host || ':' || i.port AS node
-		FROM unnest(namespaces, names, hosts, ports, protocols, caller_addresses,
-			caller_applications, caller_users, traces)
-			WITH ORDINALITY AS i (namespace, name, host, port, protocol, caller_address,
-				caller_application, caller_user, trace, position)
-	), put_service AS (
-		INSERT INTO registry.service AS s
-			(namespace, name, created_at, updated_at)
-		SELECT i.namespace, i.name, moment, moment FROM input i
-		ON CONFLICT ON CONSTRAINT service_pkey DO UPDATE
-			SET updated_at = excluded.updated_at
-		RETURNING s.*, s.xmax = 0 AS made
-	), put_first_node AS (
-		-- Cheaper than the other, which has to be ready for a node that is there.
-		INSERT INTO registry.node (namespace, service_key, name, host, port, protocol)
-		SELECT i.namespace, i.key, i.node, i.host, i.port, i.protocol
-		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
-		WHERE s.made
-		RETURNING 1
-	), put_node AS (
-		INSERT INTO registry.node (namespace, service_key, name, host, port, protocol)
-		SELECT i.namespace, i.key, i.node, i.host, i.port, i.protocol
-		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
-		WHERE NOT s.made
-		ON CONFLICT ON CONSTRAINT node_pkey DO UPDATE
-			SET name = excluded.name, host = excluded.host, port = excluded.port,
-				protocol = excluded.protocol
-		RETURNING 1
-	), taken AS MATERIALIZED (
-		-- Counting reads what was put to its end: all rows stand before the lock is taken.
-		SELECT coalesce(within, registry.next_revision()) AS revision
-		WHERE (SELECT count(*) FROM put_first_node) + (SELECT count(*) FROM put_node) >= 0
-	), put_change AS (
-		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
-			operation, value, caller_address, caller_application, caller_user, trace)
-		SELECT (SELECT revision FROM taken), i.position, moment, i.namespace, 'service', i.key,
-			i.key, 'put',
-			registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
-				('[' || registry.node_value(i.node, i.host, i.port, i.protocol) || ']')::json),
-			i.caller_address, i.caller_application, i.caller_user, i.trace
-		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
-	)
-	SELECT i.position, (SELECT revision FROM taken) FROM input i;
-END $$;
-
---
--- Name: FUNCTION register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) IS 'Registers servers (services with one node) or replaces their addresses; one array element each, no name twice. Gives for each its position in the arrays and the revision. within: a revision that this transaction has already taken.';
-
---
--- Name: register_services(text[], text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], bigint); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint DEFAULT NULL::bigint) RETURNS TABLE(r_position bigint, r_revision bigint)
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-    AS $$
-DECLARE
-	this_revision bigint := within;
-	moment timestamptz := clock_timestamp();
-	part_before integer;
-BEGIN
-	IF within IS NULL THEN
-		PERFORM registry.begin_change(true);
-		this_revision := registry.next_revision();
-	END IF;
-	part_before := coalesce((SELECT max(c.part) FROM registry.change c
-		WHERE c.revision = this_revision), 0);
-	-- A server that is not registered is made, without a node, by a service that brings its own
-	-- address.
-	IF EXISTS (SELECT FROM unnest(server_hosts) AS h (host) WHERE h.host IS NOT NULL) THEN
-		WITH made AS (
-			INSERT INTO registry.service (namespace, name, created_at, updated_at)
-			SELECT i.namespace, i.name, moment, moment
-			FROM unnest(namespaces, server_names, server_hosts) AS i (namespace, name, host)
-			WHERE i.host IS NOT NULL
-			ON CONFLICT ON CONSTRAINT service_pkey DO NOTHING
-			RETURNING service AS s
-		)
-		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
-			operation, value, caller_address, caller_application, caller_user, trace)
-		SELECT this_revision, part_before + row_number() OVER (), moment, (s).namespace,
-			'service', (s).key, (s).key, 'put', registry.service_value((s).name, (s).version,
-				(s).settings, (s).created_at, (s).updated_at, '[]'),
-			coalesce(i.caller_address, ''), coalesce(i.caller_application, ''),
-			coalesce(i.caller_user, ''), coalesce(i.trace, '')
-		FROM made LEFT JOIN LATERAL (
-			SELECT n.* FROM unnest(namespaces, server_names, caller_addresses,
-				caller_applications, caller_users, traces) AS n (namespace, name,
-				caller_address, caller_application, caller_user, trace)
-			WHERE n.namespace = (s).namespace AND lower(n.name COLLATE "C") = (s).key
-			LIMIT 1) i ON true;
-		part_before := part_before + cardinality(names);
-	END IF;
-
-	INSERT INTO registry.action (namespace, service_key, name, uri, method, protocol,
-		server_host, server_port, server_protocol, params, data, headers,
-		created_at, updated_at, revision)
-	SELECT s.namespace, s.key, i.name, i.uri, i.method, i.protocol,
-		i.server_host, i.server_port, i.server_protocol,
-		i.params::json, i.data::json, i.headers::json, moment, moment, this_revision
-	FROM unnest(namespaces, server_names, names, uris, methods, protocols, server_hosts,
-		server_ports, server_protocols, params, data, headers)
-		AS i (namespace, server_name, name, uri, method, protocol, server_host, server_port,
-			server_protocol, params, data, headers)
-	JOIN registry.service s
-		ON s.namespace = i.namespace AND s.key = lower(i.server_name COLLATE "C")
-	ON CONFLICT ON CONSTRAINT action_pkey DO UPDATE
-		SET uri = excluded.uri, method = excluded.method, protocol = excluded.protocol,
-			server_host = excluded.server_host, server_port = excluded.server_port,
-			server_protocol = excluded.server_protocol, params = excluded.params,
-			data = excluded.data, headers = excluded.headers,
-			updated_at = excluded.updated_at, revision = excluded.revision;
-
-	RETURN QUERY
-	WITH input AS MATERIALIZED (
-		SELECT i.*, a AS state, a.service_key, a.key
-		FROM unnest(namespaces, server_names, names, caller_addresses, caller_applications,
-			caller_users, traces)
-			WITH ORDINALITY AS i (namespace, server_name, name, caller_address,
-				caller_application, caller_user, trace, position)
-		JOIN registry.action a ON a.namespace = i.namespace
-			AND a.service_key = lower(i.server_name COLLATE "C")
-			AND a.key = lower(i.name COLLATE "C")
-		WHERE a.revision = this_revision
-	), logged AS (
-		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
-			operation, value, caller_address, caller_application, caller_user, trace)
-		SELECT this_revision, part_before + i.position, moment, i.namespace, 'action',
-			i.service_key, i.key, 'put', registry.action_value(i.state),
-			i.caller_address, i.caller_application, i.caller_user, i.trace
-		FROM input i
-	)
-	SELECT i.position, this_revision FROM input i;
-END $$;
-
---
--- Name: FUNCTION register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) IS 'Registers services (actions) of servers, or replaces all that they said before; one array element each, no service twice. Gives for each its position in the arrays and the revision; nothing for one whose server is not registered, unless it brings an address of its own (server_hosts). within: a revision that this transaction has already taken.';
-
---
--- Name: service_value(text, text, json, timestamp with time zone, timestamp with time zone, json); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json) RETURNS json
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ((((((((((((('{"name":'::text || to_json(name)) || ',"version":'::text) || to_json(version)) || ',"settings":'::text) || settings) || ',"created":'::text) || registry.milliseconds(created_at)) || ',"updated":'::text) || registry.milliseconds(updated_at)) || ',"nodes":'::text) || nodes) || '}'::text))::json;
-
---
--- Name: FUNCTION service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json) IS 'State of a service as JSON, its nodes a list made by registry.node_value().';
-
---
 -- Name: node; Type: TABLE; Schema: registry; Owner: -
 --
 
@@ -684,18 +800,39 @@ CREATE TABLE registry.node (
     host text NOT NULL,
     port integer NOT NULL,
     protocol text NOT NULL,
+    key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    weight integer DEFAULT 1 NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    metadata json DEFAULT '{}'::json NOT NULL,
+    check_kind text DEFAULT 'tcp'::text NOT NULL,
+    check_path text DEFAULT ''::text NOT NULL,
+    health text DEFAULT 'unknown'::text NOT NULL,
+    health_reason text DEFAULT ''::text NOT NULL,
+    health_at timestamp with time zone,
+    flapping boolean DEFAULT false NOT NULL,
+    lease interval,
+    expired_at timestamp with time zone,
+    CONSTRAINT node_check_known CHECK ((check_kind = ANY (ARRAY['none'::text, 'tcp'::text, 'http'::text]))),
+    CONSTRAINT node_check_path CHECK (((check_kind = 'http'::text) = (check_path ~ '^/'::text))),
+    CONSTRAINT node_expires_by_lease CHECK (((expired_at IS NULL) OR (lease IS NOT NULL))),
+    CONSTRAINT node_health_known CHECK ((health = ANY (ARRAY['unknown'::text, 'passing'::text, 'failing'::text]))),
     CONSTRAINT node_host_characters CHECK ((host ~ '^[0-9A-Za-z._:-]+$'::text)),
     CONSTRAINT node_host_length CHECK (((octet_length(host) >= 1) AND (octet_length(host) <= 253))),
+    CONSTRAINT node_key_of_name CHECK (((key = ''::text) OR (key = lower((name COLLATE "C"))))),
+    CONSTRAINT node_lease_range CHECK (((lease >= '00:00:01'::interval) AND (lease <= '1 day'::interval))),
+    CONSTRAINT node_metadata_object CHECK ((json_typeof(metadata) = 'object'::text)),
     CONSTRAINT node_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 300))),
+    CONSTRAINT node_own_has_no_lease CHECK (((key <> ''::text) OR (lease IS NULL))),
     CONSTRAINT node_port_range CHECK (((port >= 1) AND (port <= 65535))),
-    CONSTRAINT node_protocol_known CHECK ((protocol = ANY (ARRAY['http'::text, 'https'::text])))
+    CONSTRAINT node_protocol_known CHECK ((protocol = ANY (ARRAY['http'::text, 'https'::text]))),
+    CONSTRAINT node_weight_range CHECK (((weight >= 0) AND (weight <= 10000)))
 );
 
 --
 -- Name: TABLE node; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON TABLE registry.node IS 'Where a service is reached: so far one node each, as a FATE server has.';
+COMMENT ON TABLE registry.node IS 'Where a service is reached. A node with a lease lives by its heartbeats; a FATE server is a service with one node of its own (key empty), without a lease.';
 
 --
 -- Name: COLUMN node.namespace; Type: COMMENT; Schema: registry; Owner: -
@@ -732,6 +869,750 @@ COMMENT ON COLUMN registry.node.port IS 'TCP port.';
 --
 
 COMMENT ON COLUMN registry.node.protocol IS 'http or https.';
+
+--
+-- Name: COLUMN node.key; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.key IS 'The name in lower case (ASCII letters only); empty for the service''s own node, of which there is one.';
+
+--
+-- Name: COLUMN node.weight; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.weight IS 'Share of the calls beside the other nodes; 0: none while another node is there.';
+
+--
+-- Name: COLUMN node.enabled; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.enabled IS 'False: it stays registered and gets no calls.';
+
+--
+-- Name: COLUMN node.metadata; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.metadata IS 'JSON object, byte for byte as given.';
+
+--
+-- Name: COLUMN node.check_kind; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.check_kind IS 'How it is checked: not at all, by a TCP connection, or by GET of check_path.';
+
+--
+-- Name: COLUMN node.check_path; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.check_path IS 'Path of the HTTP check; empty for the others.';
+
+--
+-- Name: COLUMN node.health; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.health IS 'What the last checks say: unknown (counts as passing) until there was one.';
+
+--
+-- Name: COLUMN node.health_reason; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.health_reason IS 'Why it is failing; empty if it is not.';
+
+--
+-- Name: COLUMN node.health_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.health_at IS 'When health changed; NULL if it never did.';
+
+--
+-- Name: COLUMN node.flapping; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.flapping IS 'It has changed too often: it counts as failing until it has been passing for long enough.';
+
+--
+-- Name: COLUMN node.lease; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.lease IS 'How long it lives after a heartbeat; NULL: until it is deregistered.';
+
+--
+-- Name: COLUMN node.expired_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.expired_at IS 'When its lease had run out: it is in no list any more, and the row goes later. NULL if it lives.';
+
+--
+-- Name: node_value(registry.node); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.node_value(n registry.node) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN json_build_object('name', (n).name, 'host', (n).host, 'port', (n).port, 'protocol', (n).protocol, 'weight', (n).weight, 'enabled', (n).enabled, 'metadata', (n).metadata, 'check', (n).check_kind, 'check_path', (n).check_path, 'health', (n).health, 'health_reason', (n).health_reason, 'health_at', registry.milliseconds((n).health_at), 'flapping', (n).flapping, 'lease_ms', registry.interval_milliseconds((n).lease));
+
+--
+-- Name: FUNCTION node_value(n registry.node); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.node_value(n registry.node) IS 'State of a node as JSON. That of four texts is the short form of a service''s own node that has just been registered: all the rest as it is by default.';
+
+--
+-- Name: node_value(text, text, integer, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.node_value(name text, host text, port integer, protocol text) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((((((((('{"name":'::text || to_json(name)) || ',"host":'::text) || to_json(host)) || ',"port":'::text) || port) || ',"protocol":'::text) || to_json(protocol)) || '}'::text))::json;
+
+--
+-- Name: FUNCTION node_value(name text, host text, port integer, protocol text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.node_value(name text, host text, port integer, protocol text) IS 'State of a node as JSON.';
+
+--
+-- Name: register_bulk(text, text[], text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	this_revision bigint;
+	sized integer[] := ARRAY[cardinality(servers)];
+	counted integer[] := ARRAY[cardinality(names)];
+	absent text[] := array_fill(NULL::text, counted);
+BEGIN
+	PERFORM registry.begin_change(true);
+	this_revision := registry.next_revision();
+	PERFORM registry.register_servers(array_fill(namespace, sized), servers, hosts, ports,
+		protocols, array_fill(caller_address, sized), array_fill(caller_application, sized),
+		array_fill(caller_user, sized), array_fill(trace, sized), this_revision);
+	PERFORM registry.register_services(array_fill(namespace, counted), server_names, names,
+		uris, methods, absent, absent, absent::integer[], absent, params, data, headers,
+		absent::integer[],
+		array_fill(caller_address, counted), array_fill(caller_application, counted),
+		array_fill(caller_user, counted), array_fill(trace, counted), this_revision);
+	RETURN this_revision;
+END $$;
+
+--
+-- Name: FUNCTION register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) IS 'Registers servers (servers, hosts, ports, protocols: one array element each) together with services of theirs (server_names and what follows): all or nothing, one revision.';
+
+--
+-- Name: register_nodes(text[], text[], text[], text[], integer[], text[], integer[], boolean[], text[], text[], text[], integer[], text[], text[], text[], text[]); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) RETURNS TABLE(r_position bigint, r_revision bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	this_revision bigint;
+	moment timestamptz := clock_timestamp();
+	made_services registry.service[];
+	old_values json[];
+	made_count integer;
+BEGIN
+	PERFORM registry.begin_change(false);
+	WITH made AS (
+		INSERT INTO registry.service (namespace, name, created_at, updated_at)
+		SELECT i.namespace, i.name, moment, moment
+		FROM unnest(namespaces, service_names) AS i (namespace, name)
+		ON CONFLICT ON CONSTRAINT service_pkey DO NOTHING
+		RETURNING service AS s
+	)
+	SELECT array_agg(s) INTO made_services FROM made;
+	made_count := coalesce(cardinality(made_services), 0);
+
+	-- Locked, so that what they were before is what this replaces.
+	PERFORM FROM unnest(namespaces, service_names, names)
+			WITH ORDINALITY AS i (namespace, service_name, name, position)
+		JOIN registry.node n ON n.namespace = i.namespace
+			AND n.service_key = lower(i.service_name COLLATE "C")
+			AND n.key = lower(i.name COLLATE "C")
+	ORDER BY i.position FOR UPDATE OF n;
+	old_values := ARRAY(
+		SELECT CASE WHEN n.key IS NOT NULL AND n.expired_at IS NULL
+			THEN registry.node_value(n) END
+		FROM unnest(namespaces, service_names, names)
+			WITH ORDINALITY AS i (namespace, service_name, name, position)
+		LEFT JOIN registry.node n ON n.namespace = i.namespace
+			AND n.service_key = lower(i.service_name COLLATE "C")
+			AND n.key = lower(i.name COLLATE "C")
+		ORDER BY i.position);
+
+	INSERT INTO registry.node AS n (namespace, service_key, key, name, host, port, protocol,
+		weight, enabled, metadata, check_kind, check_path, lease)
+	SELECT i.namespace, lower(i.service_name COLLATE "C"), lower(i.name COLLATE "C"), i.name,
+		i.host, i.port, i.protocol, i.weight, i.enabled, i.metadata::json, i.check_kind,
+		i.check_path, i.lease * interval '1 millisecond'
+	FROM unnest(namespaces, service_names, names, hosts, ports, protocols, weights, enableds,
+		metadata, check_kinds, check_paths, leases)
+		AS i (namespace, service_name, name, host, port, protocol, weight, enabled, metadata,
+			check_kind, check_path, lease)
+	ON CONFLICT ON CONSTRAINT node_pkey DO UPDATE
+		SET host = excluded.host, port = excluded.port, protocol = excluded.protocol,
+			weight = excluded.weight, enabled = excluded.enabled,
+			metadata = excluded.metadata, check_kind = excluded.check_kind,
+			check_path = excluded.check_path, lease = excluded.lease, expired_at = NULL,
+			-- Of another address, or of one that was gone, the checks have said nothing.
+			health = CASE WHEN registry.same_place(n, excluded) THEN n.health
+				ELSE 'unknown' END,
+			health_reason = CASE WHEN registry.same_place(n, excluded) THEN n.health_reason
+				ELSE '' END,
+			health_at = CASE WHEN registry.same_place(n, excluded) THEN n.health_at END,
+			flapping = n.flapping AND registry.same_place(n, excluded);
+
+	INSERT INTO registry.lease AS l (namespace, service_key, node_key, renewed_at)
+	SELECT i.namespace, lower(i.service_name COLLATE "C"), lower(i.name COLLATE "C"), moment
+	FROM unnest(namespaces, service_names, names, leases)
+		AS i (namespace, service_name, name, lease)
+	WHERE i.lease IS NOT NULL
+	ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET renewed_at = excluded.renewed_at;
+	DELETE FROM registry.lease l
+	USING unnest(namespaces, service_names, names, leases)
+		AS i (namespace, service_name, name, lease)
+	WHERE i.lease IS NULL AND l.namespace = i.namespace
+		AND l.service_key = lower(i.service_name COLLATE "C")
+		AND l.node_key = lower(i.name COLLATE "C");
+
+	this_revision := registry.next_revision();
+	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+		operation, value, caller_address, caller_application, caller_user, trace)
+	SELECT this_revision, s.position, moment, s.namespace, 'service', s.key, s.key, 'put',
+		registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at, '[]'),
+		i.caller_address, i.caller_application, i.caller_user, i.trace
+	FROM unnest(made_services) WITH ORDINALITY AS s (namespace, key, name, version, settings,
+			created_at, updated_at, position)
+		CROSS JOIN LATERAL (
+			SELECT n.* FROM unnest(namespaces, service_names, caller_addresses,
+				caller_applications, caller_users, traces) AS n (namespace, name,
+				caller_address, caller_application, caller_user, trace)
+			WHERE n.namespace = s.namespace AND lower(n.name COLLATE "C") = s.key
+			LIMIT 1) i;
+	RETURN QUERY
+	WITH logged AS (
+		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+			operation, value, old_value, caller_address, caller_application, caller_user,
+			trace)
+		SELECT this_revision, made_count + i.position, moment, n.namespace, 'node',
+			n.service_key, n.key, 'put', registry.node_value(n), i.old_value,
+			i.caller_address, i.caller_application, i.caller_user, i.trace
+		FROM unnest(namespaces, service_names, names, old_values, caller_addresses,
+			caller_applications, caller_users, traces)
+			WITH ORDINALITY AS i (namespace, service_name, name, old_value, caller_address,
+				caller_application, caller_user, trace, position)
+		JOIN registry.node n ON n.namespace = i.namespace
+			AND n.service_key = lower(i.service_name COLLATE "C")
+			AND n.key = lower(i.name COLLATE "C")
+	)
+	SELECT p.position, this_revision FROM generate_series(1, cardinality(names)::bigint) AS p (position);
+END $$;
+
+--
+-- Name: FUNCTION register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) IS 'Registers nodes of services, or replaces all that they said before; one array element each, no node twice; leases in milliseconds, NULL for none. A service that is not there is made. Gives for each its position in the arrays and the revision.';
+
+--
+-- Name: register_servers(text[], text[], text[], integer[], text[], text[], text[], text[], text[], bigint); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint DEFAULT NULL::bigint) RETURNS TABLE(r_position bigint, r_revision bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_nestloop TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	moment timestamptz := clock_timestamp();
+BEGIN
+	IF within IS NULL THEN
+		PERFORM registry.begin_change(false);
+	END IF;
+	RETURN QUERY
+	WITH input AS MATERIALIZED (
+		SELECT i.*, lower(i.name COLLATE "C") AS key, i.host || ':' || i.port AS node
+		FROM unnest(namespaces, names, hosts, ports, protocols, caller_addresses,
+			caller_applications, caller_users, traces)
+			WITH ORDINALITY AS i (namespace, name, host, port, protocol, caller_address,
+				caller_application, caller_user, trace, position)
+	), put_service AS (
+		INSERT INTO registry.service AS s
+			(namespace, name, created_at, updated_at)
+		SELECT i.namespace, i.name, moment, moment FROM input i
+		ON CONFLICT ON CONSTRAINT service_pkey DO UPDATE
+			SET updated_at = excluded.updated_at
+		RETURNING s.*, s.xmax = 0 AS made
+	), put_first_node AS (
+		-- Cheaper than the other, which has to be ready for a node that is there.
+		INSERT INTO registry.node (namespace, service_key, name, host, port, protocol)
+		SELECT i.namespace, i.key, i.node, i.host, i.port, i.protocol
+		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
+		WHERE s.made
+		RETURNING 1
+	), put_node AS (
+		INSERT INTO registry.node AS n (namespace, service_key, name, host, port, protocol)
+		SELECT i.namespace, i.key, i.node, i.host, i.port, i.protocol
+		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
+		WHERE NOT s.made
+		ON CONFLICT ON CONSTRAINT node_pkey DO UPDATE
+			SET name = excluded.name, host = excluded.host, port = excluded.port,
+				protocol = excluded.protocol,
+				-- What the checks said of another address says nothing of this one.
+				health = CASE WHEN n.name = excluded.name THEN n.health
+					ELSE 'unknown' END,
+				health_reason = CASE WHEN n.name = excluded.name
+					THEN n.health_reason ELSE '' END,
+				health_at = CASE WHEN n.name = excluded.name THEN n.health_at END,
+				flapping = n.flapping AND n.name = excluded.name
+		RETURNING n.namespace, n.service_key, n AS node
+	), taken AS MATERIALIZED (
+		-- Counting reads what was put to its end: all rows stand before the lock is taken.
+		SELECT coalesce(within, registry.next_revision()) AS revision
+		WHERE (SELECT count(*) FROM put_first_node) + (SELECT count(*) FROM put_node) >= 0
+	), put_change AS (
+		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+			operation, value, old_value, caller_address, caller_application, caller_user,
+			trace)
+		SELECT (SELECT revision FROM taken), i.position, moment, i.namespace, 'service', i.key,
+			i.key, 'put',
+			registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
+				CASE WHEN s.made
+					THEN ('[' || registry.node_value(i.node, i.host, i.port,
+						i.protocol) || ']')::json
+					ELSE json_build_array(registry.node_value(p.node)) END),
+			-- As it was before this statement. A subquery looks it up by the index.
+			CASE WHEN NOT s.made THEN (SELECT registry.node_value(n) FROM registry.node n
+				WHERE n.namespace = i.namespace AND n.service_key = i.key
+					AND n.key = '') END,
+			i.caller_address, i.caller_application, i.caller_user, i.trace
+		FROM put_service s JOIN input i ON i.namespace = s.namespace AND i.key = s.key
+			LEFT JOIN put_node p ON p.namespace = s.namespace AND p.service_key = s.key
+	)
+	SELECT i.position, (SELECT revision FROM taken) FROM input i;
+END $$;
+
+--
+-- Name: FUNCTION register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) IS 'Registers servers (services with one node) or replaces their addresses; one array element each, no name twice. Gives for each its position in the arrays and the revision. within: a revision that this transaction has already taken.';
+
+--
+-- Name: register_services(text[], text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], text[], integer[], text[], text[], text[], text[], bigint); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], timeouts integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint DEFAULT NULL::bigint) RETURNS TABLE(r_position bigint, r_revision bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	this_revision bigint := within;
+	moment timestamptz := clock_timestamp();
+	part_before integer;
+	old_values json[];
+BEGIN
+	IF within IS NULL THEN
+		PERFORM registry.begin_change(true);
+		this_revision := registry.next_revision();
+	END IF;
+	part_before := coalesce((SELECT max(c.part) FROM registry.change c
+		WHERE c.revision = this_revision), 0);
+	-- A server that is not registered is made, without a node, by a service that brings its own
+	-- address.
+	IF EXISTS (SELECT FROM unnest(server_hosts) AS h (host) WHERE h.host IS NOT NULL) THEN
+		WITH made AS (
+			INSERT INTO registry.service (namespace, name, created_at, updated_at)
+			SELECT i.namespace, i.name, moment, moment
+			FROM unnest(namespaces, server_names, server_hosts) AS i (namespace, name, host)
+			WHERE i.host IS NOT NULL
+			ON CONFLICT ON CONSTRAINT service_pkey DO NOTHING
+			RETURNING service AS s
+		)
+		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+			operation, value, caller_address, caller_application, caller_user, trace)
+		SELECT this_revision, part_before + row_number() OVER (), moment, (s).namespace,
+			'service', (s).key, (s).key, 'put', registry.service_value((s).name, (s).version,
+				(s).settings, (s).created_at, (s).updated_at, '[]'),
+			coalesce(i.caller_address, ''), coalesce(i.caller_application, ''),
+			coalesce(i.caller_user, ''), coalesce(i.trace, '')
+		FROM made LEFT JOIN LATERAL (
+			SELECT n.* FROM unnest(namespaces, server_names, caller_addresses,
+				caller_applications, caller_users, traces) AS n (namespace, name,
+				caller_address, caller_application, caller_user, trace)
+			WHERE n.namespace = (s).namespace AND lower(n.name COLLATE "C") = (s).key
+			LIMIT 1) i ON true;
+		part_before := part_before + cardinality(names);
+	END IF;
+
+	old_values := ARRAY(
+		SELECT CASE WHEN a.key IS NOT NULL THEN registry.action_value(a) END
+		FROM unnest(namespaces, server_names, names)
+			WITH ORDINALITY AS i (namespace, server_name, name, position)
+		LEFT JOIN registry.action a ON a.namespace = i.namespace
+			AND a.service_key = lower(i.server_name COLLATE "C")
+			AND a.key = lower(i.name COLLATE "C")
+		ORDER BY i.position);
+
+	INSERT INTO registry.action (namespace, service_key, name, uri, method, protocol,
+		server_host, server_port, server_protocol, params, data, headers, timeout,
+		created_at, updated_at, revision)
+	SELECT s.namespace, s.key, i.name, i.uri, i.method, i.protocol,
+		i.server_host, i.server_port, i.server_protocol,
+		i.params::json, i.data::json, i.headers::json, i.timeout * interval '1 millisecond',
+		moment, moment, this_revision
+	FROM unnest(namespaces, server_names, names, uris, methods, protocols, server_hosts,
+		server_ports, server_protocols, params, data, headers, timeouts)
+		AS i (namespace, server_name, name, uri, method, protocol, server_host, server_port,
+			server_protocol, params, data, headers, timeout)
+	JOIN registry.service s
+		ON s.namespace = i.namespace AND s.key = lower(i.server_name COLLATE "C")
+	ON CONFLICT ON CONSTRAINT action_pkey DO UPDATE
+		SET uri = excluded.uri, method = excluded.method, protocol = excluded.protocol,
+			server_host = excluded.server_host, server_port = excluded.server_port,
+			server_protocol = excluded.server_protocol, params = excluded.params,
+			data = excluded.data, headers = excluded.headers, timeout = excluded.timeout,
+			updated_at = excluded.updated_at, revision = excluded.revision;
+
+	RETURN QUERY
+	WITH input AS MATERIALIZED (
+		SELECT i.*, a AS state, a.service_key, a.key
+		FROM unnest(namespaces, server_names, names, old_values, caller_addresses,
+			caller_applications, caller_users, traces)
+			WITH ORDINALITY AS i (namespace, server_name, name, old_value, caller_address,
+				caller_application, caller_user, trace, position)
+		JOIN registry.action a ON a.namespace = i.namespace
+			AND a.service_key = lower(i.server_name COLLATE "C")
+			AND a.key = lower(i.name COLLATE "C")
+		WHERE a.revision = this_revision
+	), logged AS (
+		INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+			operation, value, old_value, caller_address, caller_application, caller_user,
+			trace)
+		SELECT this_revision, part_before + i.position, moment, i.namespace, 'action',
+			i.service_key, i.key, 'put', registry.action_value(i.state), i.old_value,
+			i.caller_address, i.caller_application, i.caller_user, i.trace
+		FROM input i
+	)
+	SELECT i.position, this_revision FROM input i;
+END $$;
+
+--
+-- Name: FUNCTION register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], timeouts integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], timeouts integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) IS 'Registers services (actions) of servers, or replaces all that they said before; one array element each, no service twice; timeouts in milliseconds. Gives for each its position in the arrays and the revision; nothing for one whose server is not registered, unless it brings an address of its own (server_hosts). within: a revision that this transaction has already taken.';
+
+--
+-- Name: renew_lease(text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.renew_lease(namespace text, service_name text, node_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	living registry.node;
+BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true);
+	-- Locked: it does not expire meanwhile.
+	SELECT * INTO living FROM registry.node n
+	WHERE n.namespace = renew_lease.namespace
+		AND n.service_key = lower(service_name COLLATE "C")
+		AND n.key = lower(node_name COLLATE "C") AND n.key <> '' AND n.expired_at IS NULL
+	FOR KEY SHARE;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	UPDATE registry.lease l SET renewed_at = clock_timestamp()
+	WHERE l.namespace = living.namespace AND l.service_key = living.service_key
+		AND l.node_key = living.key;
+	RETURN coalesce(registry.interval_milliseconds(living.lease), 0);
+END $$;
+
+--
+-- Name: FUNCTION renew_lease(namespace text, service_name text, node_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.renew_lease(namespace text, service_name text, node_name text) IS 'Renews the lease of one node now. Its length in milliseconds, 0 if it lives without one, or NULL if there is no such node.';
+
+--
+-- Name: renew_leases(text[], text[], text[], integer[]); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.renew_leases(namespaces text[], service_keys text[], node_keys text[], ages integer[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	moment timestamptz := clock_timestamp();
+BEGIN
+	-- A heartbeat that is lost with the machine is repeated before the lease runs out.
+	PERFORM set_config('synchronous_commit', 'off', true);
+	UPDATE registry.lease l
+	SET renewed_at = greatest(l.renewed_at, moment - i.age * interval '1 millisecond')
+	FROM unnest(namespaces, service_keys, node_keys, ages)
+		AS i (namespace, service_key, node_key, age)
+	WHERE l.namespace = i.namespace AND l.service_key = i.service_key
+		AND l.node_key = i.node_key;
+END $$;
+
+--
+-- Name: FUNCTION renew_leases(namespaces text[], service_keys text[], node_keys text[], ages integer[]); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.renew_leases(namespaces text[], service_keys text[], node_keys text[], ages integer[]) IS 'Writes heartbeats that came so many milliseconds ago; one array element each. Not waited for until it is on disk.';
+
+--
+-- Name: renew_member(text, interval); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.renew_member(name text, alive interval) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true);
+	INSERT INTO registry.member AS m (name, renewed_at)
+	VALUES (renew_member.name, clock_timestamp())
+	ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET renewed_at = excluded.renewed_at;
+	DELETE FROM registry.member m WHERE m.renewed_at < clock_timestamp() - 10 * alive;
+	RETURN QUERY SELECT m.name FROM registry.member m
+		WHERE m.renewed_at >= clock_timestamp() - alive ORDER BY m.name;
+END $$;
+
+--
+-- Name: FUNCTION renew_member(name text, alive interval); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.renew_member(name text, alive interval) IS 'Says that this server lives, and gives all that have said so within that time.';
+
+--
+-- Name: same_place(registry.node, registry.node); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.same_place(old registry.node, new registry.node) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((old).expired_at IS NULL) AND (((old).host = (new).host) AND ((old).port = (new).port) AND ((old).check_kind = (new).check_kind) AND ((old).check_path = (new).check_path)));
+
+--
+-- Name: FUNCTION same_place(old registry.node, new registry.node); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.same_place(old registry.node, new registry.node) IS 'What the checks say of the old one is true of the new one: it lives, is where it was, and is checked as it was.';
+
+--
+-- Name: service_value(text, text, json, timestamp with time zone, timestamp with time zone, json); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json) RETURNS json
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((((((((((((('{"name":'::text || to_json(name)) || ',"version":'::text) || to_json(version)) || ',"settings":'::text) || settings) || ',"created":'::text) || registry.milliseconds(created_at)) || ',"updated":'::text) || registry.milliseconds(updated_at)) || ',"nodes":'::text) || nodes) || '}'::text))::json;
+
+--
+-- Name: FUNCTION service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json) IS 'State of a service as JSON, its nodes a list made by registry.node_value().';
+
+--
+-- Name: set_health(text[], text[], text[], text[], integer[], text[], text[], boolean[], text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	this_revision bigint;
+	moment timestamptz := clock_timestamp();
+	changed bigint[];
+	old_values json[];
+BEGIN
+	PERFORM registry.begin_change(false);
+	-- Only what is still where it was checked, and not known already.
+	SELECT array_agg(c.position ORDER BY c.position), array_agg(c.old ORDER BY c.position)
+	INTO changed, old_values
+	FROM (
+		SELECT i.position, registry.node_value(n) AS old
+		FROM unnest(namespaces, service_keys, node_keys, hosts, ports, healths, flappings)
+			WITH ORDINALITY AS i (namespace, service_key, node_key, host, port, health,
+				flapping, position)
+		JOIN registry.node n ON n.namespace = i.namespace AND n.service_key = i.service_key
+			AND n.key = i.node_key
+		WHERE n.expired_at IS NULL AND n.host = i.host AND n.port = i.port
+			AND (n.health, n.flapping) IS DISTINCT FROM (i.health, i.flapping)
+		ORDER BY i.position
+		FOR UPDATE OF n) c;
+	IF changed IS NULL THEN
+		RETURN NULL;
+	END IF;
+	UPDATE registry.node n
+	SET health = healths[p.position], flapping = flappings[p.position],
+		health_reason = CASE healths[p.position] WHEN 'failing' THEN reasons[p.position]
+			ELSE '' END,
+		health_at = CASE WHEN n.health = healths[p.position] THEN n.health_at ELSE moment END
+	FROM unnest(changed) AS p (position)
+	WHERE n.namespace = namespaces[p.position] AND n.service_key = service_keys[p.position]
+		AND n.key = node_keys[p.position];
+	this_revision := registry.next_revision();
+	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+		operation, value, old_value, caller_address, caller_application, caller_user, trace)
+	SELECT this_revision, p.position, moment, n.namespace, 'node', n.service_key, n.key, 'put',
+		registry.node_value(n), p.old_value, server_name, '', '', ''
+	FROM unnest(changed, old_values) AS p (position, old_value)
+	JOIN registry.node n ON n.namespace = namespaces[p.position]
+		AND n.service_key = service_keys[p.position] AND n.key = node_keys[p.position];
+	RETURN this_revision;
+END $$;
+
+--
+-- Name: FUNCTION set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text) IS 'Writes what the checks of that server say; one array element each, no node twice. Nodes that have gone or moved meanwhile, and those of which it is known already, are left as they are. The revision, or NULL if nothing has changed.';
+
+--
+-- Name: update_node(text, text, text, integer, boolean, text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	this_revision bigint;
+	old registry.node;
+	fresh registry.node;
+BEGIN
+	PERFORM registry.begin_change(false);
+	SELECT * INTO old FROM registry.node n
+	WHERE n.namespace = update_node.namespace AND n.service_key = lower(service_name COLLATE "C")
+		AND n.key = lower(node_name COLLATE "C") AND n.key <> '' AND n.expired_at IS NULL
+	FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	UPDATE registry.node n
+	SET weight = coalesce(update_node.weight, n.weight),
+		enabled = coalesce(update_node.enabled, n.enabled),
+		metadata = coalesce(update_node.metadata::json, n.metadata)
+	WHERE n.namespace = old.namespace AND n.service_key = old.service_key AND n.key = old.key
+	RETURNING n.* INTO fresh;
+	this_revision := registry.next_revision();
+	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name,
+		operation, value, old_value, caller_address, caller_application, caller_user, trace)
+	VALUES (this_revision, 1, clock_timestamp(), fresh.namespace, 'node', fresh.service_key,
+		fresh.key, 'put', registry.node_value(fresh), registry.node_value(old),
+		caller_address, caller_application, caller_user, trace);
+	RETURN this_revision;
+END $$;
+
+--
+-- Name: FUNCTION update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) IS 'Changes what is not NULL of a node. The revision, or NULL if there is no such node.';
+
+--
+-- Name: history; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE TABLE registry.history (
+    only_row boolean DEFAULT true NOT NULL,
+    forgotten bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT history_one_row CHECK (only_row)
+);
+
+--
+-- Name: TABLE history; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.history IS 'One row: how far the log has been forgotten.';
+
+--
+-- Name: COLUMN history.only_row; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.history.only_row IS 'Always true.';
+
+--
+-- Name: COLUMN history.forgotten; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.history.forgotten IS 'The greatest revision that has been dropped from registry.change; 0 if none. Who stands before it has to read the whole state anew.';
+
+--
+-- Name: lease; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE TABLE registry.lease (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    service_key text NOT NULL COLLATE pg_catalog."C",
+    node_key text NOT NULL COLLATE pg_catalog."C",
+    renewed_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE lease; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.lease IS 'The last heartbeat of each node with a lease. Apart from registry.node, since it changes all the time: narrow rows, updated in place. Heartbeats are written every now and then only, without waiting for the disk: a row may be up to a quarter of the lease old.';
+
+--
+-- Name: COLUMN lease.namespace; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.lease.namespace IS 'Namespace of the service.';
+
+--
+-- Name: COLUMN lease.service_key; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.lease.service_key IS 'Key of the service.';
+
+--
+-- Name: COLUMN lease.node_key; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.lease.node_key IS 'Key of the node.';
+
+--
+-- Name: COLUMN lease.renewed_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.lease.renewed_at IS 'The last heartbeat that was written.';
 
 --
 -- Name: revision; Type: SEQUENCE; Schema: registry; Owner: -
@@ -826,13 +1707,21 @@ CREATE VIEW registry.state AS
     s.namespace,
     s.key AS service_key,
     s.key AS name,
-    registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at, COALESCE(n.nodes, '[]'::json)) AS value
+    registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
+        CASE
+            WHEN (n.key IS NULL) THEN '[]'::json
+            ELSE json_build_array(registry.node_value(n.*))
+        END) AS value
    FROM (registry.service s
-     LEFT JOIN ( SELECT node.namespace,
-            node.service_key,
-            json_agg(registry.node_value(node.name, node.host, node.port, node.protocol) ORDER BY (node.name COLLATE "C")) AS nodes
-           FROM registry.node
-          GROUP BY node.namespace, node.service_key) n ON (((n.namespace = s.namespace) AND (n.service_key = s.key))))
+     LEFT JOIN registry.node n ON (((n.namespace = s.namespace) AND (n.service_key = s.key) AND (n.key = ''::text))))
+UNION ALL
+ SELECT 'node'::text AS kind,
+    n.namespace,
+    n.service_key,
+    n.key AS name,
+    registry.node_value(n.*) AS value
+   FROM registry.node n
+  WHERE ((n.key <> ''::text) AND (n.expired_at IS NULL))
 UNION ALL
  SELECT 'action'::text AS kind,
     a.namespace,
@@ -845,7 +1734,7 @@ UNION ALL
 -- Name: VIEW state; Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON VIEW registry.state IS 'Everything that is registered, in the form of registry.change: what the log would put one by one.';
+COMMENT ON VIEW registry.state IS 'Everything that is registered and lives, in the form of registry.change: what the log would put one by one.';
 
 --
 -- Name: action action_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
@@ -859,14 +1748,35 @@ ALTER TABLE ONLY registry.action
 --
 
 ALTER TABLE ONLY registry.change
-    ADD CONSTRAINT change_pkey PRIMARY KEY (revision, part);
+    ADD CONSTRAINT change_pkey PRIMARY KEY (revision, part, at);
+
+--
+-- Name: history history_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.history
+    ADD CONSTRAINT history_pkey PRIMARY KEY (only_row);
+
+--
+-- Name: lease lease_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.lease
+    ADD CONSTRAINT lease_pkey PRIMARY KEY (namespace, service_key, node_key);
+
+--
+-- Name: member member_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.member
+    ADD CONSTRAINT member_pkey PRIMARY KEY (name);
 
 --
 -- Name: node node_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
 --
 
 ALTER TABLE ONLY registry.node
-    ADD CONSTRAINT node_pkey PRIMARY KEY (namespace, service_key);
+    ADD CONSTRAINT node_pkey PRIMARY KEY (namespace, service_key, key);
 
 --
 -- Name: service service_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
@@ -874,6 +1784,18 @@ ALTER TABLE ONLY registry.node
 
 ALTER TABLE ONLY registry.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (namespace, key);
+
+--
+-- Name: node node_deletes_leases; Type: TRIGGER; Schema: registry; Owner: -
+--
+
+CREATE TRIGGER node_deletes_leases AFTER DELETE ON registry.node REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION registry.delete_leases();
+
+--
+-- Name: TRIGGER node_deletes_leases ON node; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TRIGGER node_deletes_leases ON registry.node IS 'A lease goes with its node.';
 
 --
 -- Name: service service_deletes_nodes; Type: TRIGGER; Schema: registry; Owner: -
@@ -900,6 +1822,14 @@ ALTER TABLE ONLY registry.action
 
 GRANT USAGE ON SCHEMA registry TO junction_app;
 GRANT USAGE ON SCHEMA registry TO junction_reader;
+
+--
+-- Name: FUNCTION interval_milliseconds(span interval); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.interval_milliseconds(span interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.interval_milliseconds(span interval) TO junction_app;
+GRANT ALL ON FUNCTION registry.interval_milliseconds(span interval) TO junction_reader;
 
 --
 -- Name: FUNCTION milliseconds(moment timestamp with time zone); Type: ACL; Schema: registry; Owner: -
@@ -947,6 +1877,21 @@ GRANT ALL ON FUNCTION registry.changes_after(after bigint, most integer) TO junc
 GRANT ALL ON FUNCTION registry.changes_after(after bigint, most integer) TO junction_reader;
 
 --
+-- Name: FUNCTION changes_behind(after bigint, after_part integer, most integer, most_bytes bigint); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) TO junction_app;
+GRANT ALL ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) TO junction_reader;
+
+--
+-- Name: FUNCTION delete_leases(); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.delete_leases() FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.delete_leases() TO junction_app;
+
+--
 -- Name: FUNCTION delete_nodes(); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -968,11 +1913,74 @@ REVOKE ALL ON FUNCTION registry.delete_service(namespace text, server_name text,
 GRANT ALL ON FUNCTION registry.delete_service(namespace text, server_name text, service_name text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
 
 --
+-- Name: FUNCTION deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: FUNCTION expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) TO junction_app;
+
+--
+-- Name: FUNCTION forget_nodes(kept interval); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.forget_nodes(kept interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.forget_nodes(kept interval) TO junction_app;
+
+--
+-- Name: FUNCTION keep_history(days integer); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.keep_history(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.keep_history(days integer) TO junction_app;
+
+--
+-- Name: TABLE member; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.member TO junction_app;
+GRANT SELECT ON TABLE registry.member TO junction_reader;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.leave_member(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.leave_member(name text) TO junction_app;
+
+--
+-- Name: FUNCTION make_month(month date); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.make_month(month date) FROM PUBLIC;
+
+--
 -- Name: FUNCTION next_revision(); Type: ACL; Schema: registry; Owner: -
 --
 
 REVOKE ALL ON FUNCTION registry.next_revision() FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.next_revision() TO junction_app;
+
+--
+-- Name: TABLE node; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.node TO junction_app;
+GRANT SELECT ON TABLE registry.node TO junction_reader;
+
+--
+-- Name: FUNCTION node_value(n registry.node); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.node_value(n registry.node) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.node_value(n registry.node) TO junction_app;
+GRANT ALL ON FUNCTION registry.node_value(n registry.node) TO junction_reader;
 
 --
 -- Name: FUNCTION node_value(name text, host text, port integer, protocol text); Type: ACL; Schema: registry; Owner: -
@@ -990,6 +1998,13 @@ REVOKE ALL ON FUNCTION registry.register_bulk(namespace text, servers text[], ho
 GRANT ALL ON FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
 
 --
+-- Name: FUNCTION register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) TO junction_app;
+
+--
 -- Name: FUNCTION register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -997,11 +2012,39 @@ REVOKE ALL ON FUNCTION registry.register_servers(namespaces text[], names text[]
 GRANT ALL ON FUNCTION registry.register_servers(namespaces text[], names text[], hosts text[], ports integer[], protocols text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) TO junction_app;
 
 --
--- Name: FUNCTION register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: ACL; Schema: registry; Owner: -
+-- Name: FUNCTION register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], timeouts integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint); Type: ACL; Schema: registry; Owner: -
 --
 
-REVOKE ALL ON FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) TO junction_app;
+REVOKE ALL ON FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], timeouts integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.register_services(namespaces text[], server_names text[], names text[], uris text[], methods text[], protocols text[], server_hosts text[], server_ports integer[], server_protocols text[], params text[], data text[], headers text[], timeouts integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[], within bigint) TO junction_app;
+
+--
+-- Name: FUNCTION renew_lease(namespace text, service_name text, node_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.renew_lease(namespace text, service_name text, node_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.renew_lease(namespace text, service_name text, node_name text) TO junction_app;
+
+--
+-- Name: FUNCTION renew_leases(namespaces text[], service_keys text[], node_keys text[], ages integer[]); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.renew_leases(namespaces text[], service_keys text[], node_keys text[], ages integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.renew_leases(namespaces text[], service_keys text[], node_keys text[], ages integer[]) TO junction_app;
+
+--
+-- Name: FUNCTION renew_member(name text, alive interval); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.renew_member(name text, alive interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.renew_member(name text, alive interval) TO junction_app;
+
+--
+-- Name: FUNCTION same_place(old registry.node, new registry.node); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.same_place(old registry.node, new registry.node) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.same_place(old registry.node, new registry.node) TO junction_app;
 
 --
 -- Name: FUNCTION service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json); Type: ACL; Schema: registry; Owner: -
@@ -1012,11 +2055,32 @@ GRANT ALL ON FUNCTION registry.service_value(name text, version text, settings j
 GRANT ALL ON FUNCTION registry.service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json) TO junction_reader;
 
 --
--- Name: TABLE node; Type: ACL; Schema: registry; Owner: -
+-- Name: FUNCTION set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text); Type: ACL; Schema: registry; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.node TO junction_app;
-GRANT SELECT ON TABLE registry.node TO junction_reader;
+REVOKE ALL ON FUNCTION registry.set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text) TO junction_app;
+
+--
+-- Name: FUNCTION update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: TABLE history; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT ON TABLE registry.history TO junction_app;
+GRANT SELECT ON TABLE registry.history TO junction_reader;
+
+--
+-- Name: TABLE lease; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.lease TO junction_app;
+GRANT SELECT ON TABLE registry.lease TO junction_reader;
 
 --
 -- Name: SEQUENCE revision; Type: ACL; Schema: registry; Owner: -

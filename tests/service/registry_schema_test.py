@@ -52,8 +52,9 @@ def db(cluster_url):
 
 
 def dump(database):
-    """The schema as pg_dump shows it, without what differs from run to run."""
-    text = subprocess.run([postgres.BIN + "pg_dump", "--schema-only", "--no-owner", "-d", database.url],
+    """The schema as pg_dump shows it, without what differs from run to run, or by month."""
+    text = subprocess.run([postgres.BIN + "pg_dump", "--schema-only", "--no-owner",
+                           "--exclude-table=registry.change_2*", "-d", database.url],
                           capture_output=True, text=True, check=True).stdout
     text = re.sub(r"^\\(un)?restrict .*\n|^-- Dumped .*\n|^SET .*\n|^SELECT pg_catalog.set_config.*\n",
                   "", text, flags=re.M)
@@ -108,7 +109,7 @@ def service(server_name, name, uri="/", params="{}", host="NULL", port="NULL"):
     return ("SELECT r_position, r_revision FROM registry.register_services("
             f"ARRAY['default'], ARRAY['{server_name}'], ARRAY['{name}'], ARRAY['{uri}'],"
             f" ARRAY['GET'], ARRAY[NULL], ARRAY[{host}]::text[], ARRAY[{port}]::integer[],"
-            f" ARRAY[NULL], ARRAY['{params}'], ARRAY['{{}}'], ARRAY['{{}}'],"
+            f" ARRAY[NULL], ARRAY['{params}'], ARRAY['{{}}'], ARRAY['{{}}'], ARRAY[NULL]::integer[],"
             " ARRAY['c'], ARRAY[''], ARRAY[''], ARRAY['t'])")
 
 
@@ -128,10 +129,10 @@ def test_everything_has_a_comment(db):
     assert db.rows("""
         SELECT c.relname, a.attname FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE c.relnamespace = 'registry'::regnamespace AND c.relkind = 'r'
-            AND col_description(c.oid, a.attnum) IS NULL
+        WHERE c.relnamespace = 'registry'::regnamespace AND c.relkind IN ('r', 'p')
+            AND NOT c.relispartition AND col_description(c.oid, a.attnum) IS NULL
         UNION ALL SELECT relname, '' FROM pg_class WHERE relnamespace = 'registry'::regnamespace
-            AND relkind IN ('r', 'v', 'S') AND obj_description(oid, 'pg_class') IS NULL
+            AND relkind IN ('r', 'p', 'v', 'S') AND obj_description(oid, 'pg_class') IS NULL
         UNION ALL SELECT proname, '' FROM pg_proc WHERE pronamespace = 'registry'::regnamespace
             AND obj_description(oid, 'pg_proc') IS NULL""") == []
 
@@ -245,8 +246,9 @@ def test_a_refused_row_of_a_batch_does_not_refuse_the_others(db):
                    " '{GET,GET,GET}', array_fill(NULL::text, '{3}'), array_fill(NULL::text, '{3}'),"
                    " array_fill(NULL::integer, '{3}'), array_fill(NULL::text, '{3}'),"
                    " array_fill('{}'::text, '{3}'), array_fill('{}'::text, '{3}'),"
-                   " array_fill('{}'::text, '{3}'), array_fill(''::text, '{3}'),"
+                   " array_fill('{}'::text, '{3}'), array_fill(NULL::integer, '{3}'),"
                    " array_fill(''::text, '{3}'), array_fill(''::text, '{3}'),"
+                   " array_fill(''::text, '{3}'),"
                    " array_fill(''::text, '{3}')) ORDER BY 1")
     assert rows == [["1"], ["3"]]
 
@@ -288,8 +290,10 @@ def test_the_last_change_of_each_entity_is_its_state(db):
     db.rows(server("A", "moved", 7))
     db.rows(service("b", "y", "/y", '{"k" : [1, 1.0]}'))
     db.rows(service("adhoc", "z", host="'h'", port="9"))
+    # A new server's own node is logged in short: what is left out is as it is by default.
     assert db.rows("""
-        SELECT count(*), count(*) FILTER (WHERE c.value::text = s.value::text) FROM (
+        SELECT count(*), count(*) FILTER (WHERE c.value::text = s.value::text
+            OR c.name = 'b' AND s.value::jsonb @> c.value::jsonb) FROM (
             SELECT DISTINCT ON (kind, namespace, service_key, name) * FROM registry.change
             ORDER BY kind, namespace, service_key, name, revision DESC, part DESC) c
         FULL JOIN registry.state s USING (kind, namespace, service_key, name)""") == [["7", "7"]]
