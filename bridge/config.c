@@ -110,7 +110,9 @@ static const struct option options[] = {
 		"Slowest sending of a body, and taking of a reply, over ten seconds; 0 is no "
 		"limit."),
 	NUMBER("--rpc-timeout-ms", "JUNCTION_HTTP_RPC_TIMEOUT_MS", rpc_timeout_ms, "60000",
-		"milliseconds", 1, 86400000, "Longest wait for the server's answer."),
+		"milliseconds", 1, 86400000,
+		"Longest wait for the server's answer; that of a called service takes as long as "
+		"its action may."),
 	NUMBER("--keepalive-interval-ms", "JUNCTION_HTTP_KEEPALIVE_INTERVAL_MS", keepalive_ms,
 		"15000", "milliseconds", 100, 86400000,
 		"Silence in a stream after which something empty is sent."),

@@ -21,7 +21,9 @@
 #define DRAIN_MAX     (64 * 1024)
 #define TOO_LARGE     "the body is larger than this bridge takes (see --body-limit)"
 #define REQUEST_SLACK (1024 * 1024)
-#define REQUEST_TIMES 8 /* what a body may cost in memory, in times of its limit */
+/* The server ends a call of a third party when its time is up: this is more than any may take. */
+#define CALL_TIMEOUT_MS (2 * 3600 * 1000)
+#define REQUEST_TIMES   8 /* what a body may cost in memory, in times of its limit */
 
 static struct exchange *exchange_of(struct rpc_call *call)
 {
@@ -52,6 +54,8 @@ static void end_access(struct exchange *x)
 	bool replied = exchange_stage(x) == EXCHANGE_REPLIED;
 	access->path = x->uri.path;
 	access->http = replied ? x->reply.http : 0;
+	if (replied && x->reply.stream)
+		access->bytes_out = stream_taken(x->stream);
 	if (replied && !x->reply.stream)
 		access->bytes_out = x->head ? 0 : x->reply.body.size;
 	else if (replied && stream_is_over(x->stream))
@@ -118,6 +122,8 @@ void exchange_add_header(struct exchange *x, struct text name, struct text value
 {
 	if (text_equal_nocase(name, TEXT("Accept")))
 		note_accept(x, value);
+	else if (text_equal_nocase(name, TEXT("Last-Event-ID")))
+		x->last_event_id = arena_text(x->arena, value);
 	trace_add(&x->access.given, name, value);
 	front_add_header(&x->headers, x->arena, name, value);
 }
@@ -275,7 +281,7 @@ static bool fill_call(struct exchange *x)
 	struct status status;
 	ProtobufCMessage *message =
 		request_message(x->arena, &x->match, x->uri.query, buffer_text(&x->body), &status);
-	if (!message) {
+	if (!message || !exchange_resume(x, message, &status)) {
 		exchange_refuse(x, &status);
 		return false;
 	}
@@ -294,7 +300,8 @@ static bool fill_call(struct exchange *x)
 		.arena = x->arena,
 		.request = guard_pack(x->arena, message),
 		.metadata = &x->headers.metadata,
-		.timeout_ms = x->bridge->rpc_timeout_ms,
+		.timeout_ms = method->access == API_ACCESS_CALL ? CALL_TIMEOUT_MS
+								: x->bridge->rpc_timeout_ms,
 	};
 	return true;
 }

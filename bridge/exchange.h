@@ -66,8 +66,7 @@ void exchange_start(struct exchange *x);
 struct stream *exchange_stream(const struct exchange *x);
 
 const struct reply *exchange_reply(const struct exchange *x);
-/* Its parent and request_id go with the reply; the listener sets bytes_out of a stream, and
- * broken_off. */
+/* Its parent and request_id go with the reply; the listener sets broken_off. */
 struct access *exchange_access(struct exchange *x);
 /* Headers of the reply for browsers. */
 const struct front_cors *exchange_cors(const struct exchange *x);

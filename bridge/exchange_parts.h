@@ -25,6 +25,7 @@ struct exchange {
 	struct front_cors cors;
 	struct route_match match;
 	struct text accept;
+	struct text last_event_id;
 	struct stream *stream; /* of a call with a stream, else NULL */
 	const char *stream_type;
 	struct intake intake; /* of a client stream */
@@ -48,6 +49,8 @@ void exchange_wake(struct exchange *x);
 /* --- exchange_stream.c ---------------------------------------------------------------------- */
 
 void exchange_make_stream(struct exchange *x);
+/* Takes Last-Event-ID, if it is given, into the method's field for it. */
+bool exchange_resume(struct exchange *x, ProtobufCMessage *message, struct status *status);
 /* The reply to HEAD: what a server stream would begin with, without a call. */
 void exchange_answer_head(struct exchange *x);
 /* Of a client stream, in place of what exchange.h says about any other. */

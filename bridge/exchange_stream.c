@@ -5,8 +5,18 @@
  */
 #include "bridge/exchange_parts.h"
 
+#include "proto/runtime/transcode.h"
+
 static const struct reply_header stream_headers[] = {
 	{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}, {0}};
+/* The bytes are a third party's: no browser shall take them for a page of ours. */
+static const struct reply_header bytes_headers[] = {{"Cache-Control", "no-store"},
+	{"X-Accel-Buffering", "no"}, {"Content-Security-Policy", "sandbox"}, {0}};
+
+static bool is_bytes(const struct exchange *x)
+{
+	return form_is_bytes(x->match.method, x->match.route);
+}
 
 static void take_request(void *arg, struct text message)
 {
@@ -20,8 +30,9 @@ static void answer_stream(struct exchange *x)
 	if (stream_has_begun(x->stream))
 		x->reply = (struct reply){.http = 200,
 			.stream = x->stream,
-			.content_type = x->stream_type,
-			.headers = stream_headers};
+			.content_type =
+				is_bytes(x) ? stream_content_type(x->stream) : x->stream_type,
+			.headers = is_bytes(x) ? bytes_headers : stream_headers};
 	else
 		exchange_reply_call(x, *stream_status(x->stream), stream_response(x->stream),
 			stream_details(x->stream));
@@ -40,13 +51,23 @@ void exchange_make_stream(struct exchange *x)
 	x->stream = stream_new(&(struct stream_options){
 		.method = x->match.method,
 		.route = x->match.route,
-		.form = form,
+		.form = is_bytes(x) ? FORM_BYTES : form,
 		.int64_as_number = reply_int64_as_number(x->profile),
 		.keepalive_ms = x->bridge->keepalive_ms,
 		.connection = x->connection,
 		.ready = stream_ready,
 		.owner = x,
 	});
+}
+
+bool exchange_resume(struct exchange *x, ProtobufCMessage *message, struct status *status)
+{
+	const struct api_method *method = x->match.method;
+	if (method->resume < 0 || !x->last_event_id.size)
+		return true;
+	const char *field = method->input->descriptor->fields[method->resume].name;
+	return message_field_from_text(
+		x->arena, method->input, text_of(field), x->last_event_id, message, status);
 }
 
 /* --- a client stream ------------------------------------------------------------------------ */
@@ -109,4 +130,6 @@ void exchange_answer_head(struct exchange *x)
 {
 	x->reply = (struct reply){.http = 200, .endless = true, .headers = stream_headers};
 	form_accepted(x->accept, &x->reply.content_type);
+	if (is_bytes(x))
+		x->reply.content_type = form_bytes_type(x->arena, "");
 }

@@ -6,6 +6,7 @@
 #include "bridge/form.h"
 
 #include "bridge/reply.h"
+#include "google/api/httpbody.pb-c.h"
 
 /* --- Accept --------------------------------------------------------------------------------- */
 
@@ -93,6 +94,25 @@ enum form form_accepted(struct text accept, const char **content_type)
 	return TYPES[chosen].form;
 }
 
+/* --- bytes ---------------------------------------------------------------------------------- */
+
+#define CONTENT_TYPE_MAX 1024
+
+bool form_is_bytes(const struct api_method *method, const struct api_route *route)
+{
+	return method->output->descriptor == &google__api__http_body__descriptor &&
+	       route->response_body == API_BODY_ALL;
+}
+
+const char *form_bytes_type(struct arena *a, const char *given)
+{
+	struct text type = text_of(given);
+	bool good = type.size > 0 && type.size <= CONTENT_TYPE_MAX;
+	for (size_t i = 0; good && i < type.size; i++)
+		good = type.data[i] >= ' ' && type.data[i] < 0x7f;
+	return good ? arena_string(a, type) : "application/octet-stream";
+}
+
 /* --- writing -------------------------------------------------------------------------------- */
 
 /* JSON has line breaks only between its tokens, where a blank does as well. */
@@ -102,8 +122,21 @@ static void join_lines(char *json, size_t size, char line_break)
 		*c = ' ';
 }
 
+void form_id(struct queue *out, enum form form, const char *id)
+{
+	if (form != FORM_EVENTS || !id || !*id || strpbrk(id, "\r\n"))
+		return;
+	queue_add(out, TEXT("id: "));
+	queue_add(out, text_of(id));
+	queue_add(out, TEXT("\n"));
+}
+
 void form_message(struct queue *out, enum form form, bool first, char *json, size_t size)
 {
+	if (form == FORM_BYTES) {
+		queue_add(out, (struct text){json, size});
+		return;
+	}
 	join_lines(json, size, '\n');
 	join_lines(json, size, '\r');
 	if (form == FORM_EVENTS)
@@ -121,6 +154,8 @@ void form_status(struct queue *out, enum form form, bool first, struct arena *a,
 	const struct status *status, struct text details)
 {
 	struct buffer json = {.arena = a};
+	if (form == FORM_BYTES)
+		return;
 	if (form != FORM_EVENTS)
 		buffer_add_text(&json, TEXT("{\"@status\":"));
 	reply_status(&json, status, details);

@@ -190,7 +190,8 @@ static ssize_t read_body(void *arg, uint64_t position, char *bytes, size_t room)
 	ssize_t taken = stream_take(conn->stream, bytes, room);
 	if (taken == STREAM_END)
 		return MHD_CONTENT_READER_END_OF_STREAM;
-	exchange_access(conn->exchange)->bytes_out += (size_t)taken;
+	if (taken == STREAM_BROKEN)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (taken != STREAM_LATER)
 		leave_pause(conn, WATCH_REPLY);
 	return taken;

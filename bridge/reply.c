@@ -5,6 +5,8 @@
 #include "bridge/reply.h"
 
 #include "base/check.h"
+#include "bridge/form.h"
+#include "google/api/httpbody.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "proto/runtime/guard.h"
 #include "proto/runtime/transcode.h"
@@ -162,11 +164,25 @@ static bool write_message(struct buffer *out, const struct profile *p,
 	return true;
 }
 
+static void reply_bytes(struct reply *r, struct arena *a, const Google__Api__HttpBody *body)
+{
+	/* A third party's, maybe: no browser shall take them for a page of ours. */
+	static const struct reply_header headers[] = {{"Content-Security-Policy", "sandbox"}, {0}};
+	*r = (struct reply){.http = 200,
+		.body = {(const char *)body->data.data, body->data.len},
+		.content_type = form_bytes_type(a, body->content_type),
+		.headers = headers};
+}
+
 void reply_message(struct reply *r, struct arena *a, const struct api_method *method,
 	const struct api_route *route, const ProtobufCMessage *message)
 {
 	struct buffer out = {.arena = a};
 	struct status status;
+	if (form_is_bytes(method, route)) {
+		reply_bytes(r, a, (const Google__Api__HttpBody *)message);
+		return;
+	}
 	buffer_reserve(&out, 512);
 	if (write_message(&out, profile_of(method->profile), method, route, message, &status))
 		*r = (struct reply){.http = 200, .body = buffer_text(&out)};

@@ -28,7 +28,8 @@ struct reply {
 	bool close;                         /* the connection, after this reply */
 };
 
-/* A success; a refusal in INTERNAL if the message has no JSON. */
+/* A success: JSON, or the bytes of a google.api.HttpBody, which live as long as the message. A
+ * refusal in INTERNAL if the message has no JSON. */
 void reply_message(struct reply *r, struct arena *a, const struct api_method *method,
 	const struct api_route *route, const ProtobufCMessage *message);
 

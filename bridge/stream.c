@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "google/api/httpbody.pb-c.h"
 #include "proto/runtime/guard.h"
 #include "proto/runtime/transcode.h"
 
@@ -35,7 +36,9 @@ struct stream {
 	bool suspended; /* by us */
 	bool silent;    /* no message has been written */
 	int64_t moved;  /* when the client took something last */
+	size_t taken;
 	struct text response;
+	const char *content_type; /* of bytes */
 };
 
 static struct stream *stream_of(struct rpc_stream *rpc)
@@ -46,6 +49,11 @@ static struct stream *stream_of(struct rpc_stream *rpc)
 static bool is_down(const struct stream *s)
 {
 	return s->options.method->server_streaming;
+}
+
+static bool is_bytes(const struct stream *s)
+{
+	return s->options.form == FORM_BYTES;
 }
 
 static void wake(struct stream *s)
@@ -172,6 +180,8 @@ static void begin(struct stream *s)
 {
 	if (s->begun || !is_down(s))
 		return;
+	if (is_bytes(s) && !s->content_type)
+		s->content_type = form_bytes_type(s->arena, "");
 	s->begun = s->silent = true;
 	s->moved = clock_now();
 	queue_add(&s->out, form_opening(s->options.form));
@@ -180,12 +190,22 @@ static void begin(struct stream *s)
 static void on_began(struct rpc_stream *rpc)
 {
 	struct stream *s = stream_of(rpc);
-	begin(s);
+	if (!is_bytes(s))
+		begin(s);
 	if (take_await(s))
 		s->options.ready(s->options.owner);
 }
 
-static bool message_json(struct stream *s, struct text wire, struct buffer *json)
+static const char *event_id(const struct stream *s, const ProtobufCMessage *message)
+{
+	int field = s->options.method->event_id;
+	if (field < 0)
+		return NULL;
+	const char *base = (const char *)message;
+	return *(const char *const *)(base + message->descriptor->fields[field].offset);
+}
+
+static bool message_json(struct stream *s, struct text wire, struct buffer *json, const char **id)
 {
 	const struct api_message *type = s->options.method->output;
 	const struct transcode_options options = {.int64_as_number = s->options.int64_as_number};
@@ -194,19 +214,46 @@ static bool message_json(struct stream *s, struct text wire, struct buffer *json
 	const ProtobufCMessage *message = guard_unpack(s->turn, type->descriptor, wire, &status);
 	if (!message)
 		return false;
+	*id = event_id(s, message);
 	if (field >= 0)
 		return message_field_to_json(
 			json, type, (unsigned)field, message, &options, &status);
 	return message_to_json(json, type, message, &options, &status);
 }
 
+/* The first one says what they are. */
+static bool message_bytes(struct stream *s, struct text wire, struct buffer *bytes)
+{
+	struct status status;
+	const ProtobufCMessage *message =
+		guard_unpack(s->turn, &google__api__http_body__descriptor, wire, &status);
+	const Google__Api__HttpBody *body = (const Google__Api__HttpBody *)message;
+	if (!body)
+		return false;
+	if (!s->content_type)
+		s->content_type = form_bytes_type(s->arena, body->content_type);
+	bytes->data = (char *)body->data.data;
+	bytes->size = body->data.len;
+	return true;
+}
+
+static bool write_message(struct stream *s, struct text wire, struct buffer *bytes, const char **id)
+{
+	if (is_bytes(s))
+		return message_bytes(s, wire, bytes);
+	buffer_reserve(bytes, 256);
+	return message_json(s, wire, bytes, id);
+}
+
 static void receive_message(struct stream *s, struct text wire)
 {
 	struct buffer json = {.arena = s->turn};
-	buffer_reserve(&json, 256);
-	bool good = message_json(s, wire, &json);
-	begin(s);
+	const char *id = NULL;
+	bool good = write_message(s, wire, &json, &id);
+	if (good || !is_bytes(s))
+		begin(s);
 	if (good) {
+		form_id(&s->out, s->options.form, id);
 		form_message(&s->out, s->options.form, s->silent, json.data, json.size);
 		s->silent = false;
 	} else {
@@ -255,8 +302,10 @@ static bool end(struct stream *s)
 
 static void log_end(const struct stream *s)
 {
-	if (s->begun && s->rpc.status.code != STATUS_OK)
-		log_event(LOG_DEBUG, "stream failed", LOG_TEXT("method", s->options.method->path),
+	enum status_code code = s->rpc.status.code;
+	if (s->begun && code != STATUS_OK)
+		log_event(is_bytes(s) && code != STATUS_CANCELLED ? LOG_WARN : LOG_DEBUG,
+			"stream failed", LOG_TEXT("method", s->options.method->path),
 			LOG_TEXT("code", status_name(s->rpc.status.code)),
 			LOG_TEXT("message", s->rpc.status.message));
 }
@@ -327,10 +376,21 @@ struct text stream_response(const struct stream *s)
 	return s->response;
 }
 
+const char *stream_content_type(const struct stream *s)
+{
+	return s->content_type;
+}
+
+size_t stream_taken(const struct stream *s)
+{
+	return s->taken;
+}
+
 static void take(struct stream *s, char *bytes, size_t size)
 {
 	memcpy(bytes, queue_text(&s->out).data, size);
 	queue_drop(&s->out, size);
+	s->taken += size;
 	s->moved = clock_now();
 	if (!s->reading && !s->over && s->out.size < STREAM_HIGH / 2)
 		s->reading = rpc_stream_read(&s->rpc);
@@ -347,6 +407,8 @@ ssize_t stream_take(struct stream *s, char *bytes, size_t room)
 		s->suspended = true;
 		s->options.connection.suspend(s->options.connection.arg);
 		taken = STREAM_LATER;
+	} else if (is_bytes(s) && s->rpc.status.code != STATUS_OK) {
+		taken = STREAM_BROKEN;
 	}
 	return taken;
 }
@@ -356,7 +418,7 @@ void stream_tick(void *stream, bool gone)
 	struct stream *s = stream;
 	if (!s->over && gone) {
 		rpc_stream_cancel(&s->rpc, STATUS_CANCELLED, "the client has gone");
-	} else if (!s->over && s->suspended && s->begun && !s->out.size &&
+	} else if (!s->over && s->suspended && s->begun && !s->out.size && !is_bytes(s) &&
 		   clock_now() - s->moved >= s->options.keepalive_ms * CLOCK_MS) {
 		queue_add(&s->out, form_keepalive(s->options.form));
 		wake(s);

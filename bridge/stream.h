@@ -9,6 +9,11 @@
  * has begun is an ordinary refusal. After keepalive_ms of silence something empty is sent. A client
  * stream takes its body as intake.h says and is answered like any other call.
  *
+ * Bytes (FORM_BYTES) begin with the first message, which says their Content-Type; a failure before
+ * it is an ordinary refusal. There is no in-band place for a later one, nor for something empty: it
+ * is logged, and the connection is closed without the end of the body, so that no client takes
+ * what came for the whole.
+ *
  * Back-pressure: STREAM_HIGH bytes wait for a client or a server that does not take them, and what
  * one more message or piece has; then no more is read from the other side. A stream has no timeout.
  * A client that closes its sending side counts as gone: its call is cancelled within about a
@@ -75,11 +80,16 @@ void stream_await(struct stream *s);
 bool stream_has_begun(const struct stream *s);
 const struct status *stream_status(const struct stream *s);
 struct text stream_details(const struct stream *s);
-struct text stream_response(const struct stream *s); /* of a client stream, serialized */
+struct text stream_response(const struct stream *s);     /* of a client stream, serialized */
+const char *stream_content_type(const struct stream *s); /* of bytes */
 
-enum { STREAM_LATER = 0, STREAM_END = -1 };
-/* Bytes of the body: how many, STREAM_END, or STREAM_LATER: the connection has been suspended. */
+/* STREAM_BROKEN: the connection is to be closed without the end of the body. The values are those
+ * of libmicrohttpd's content readers. */
+enum { STREAM_LATER = 0, STREAM_END = -1, STREAM_BROKEN = -2 };
+/* Bytes of the body: how many, STREAM_END, STREAM_BROKEN, or STREAM_LATER: the connection has been
+ * suspended. */
 ssize_t stream_take(struct stream *s, char *bytes, size_t room);
+size_t stream_taken(const struct stream *s); /* so far */
 
 /* About once a second, until the exchange leaves. gone: the client's end is closed. */
 void stream_tick(void *stream, bool gone);

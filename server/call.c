@@ -37,6 +37,7 @@ struct stream_lane *call_streams(void)
 
 static enum next end(struct call *c)
 {
+	fetch_stream_close(&c->answer);
 	if (c->at_end)
 		c->at_end(c);
 	c->transport->finish(c);
@@ -101,11 +102,16 @@ static enum next full(struct call *c, const char *what)
 }
 
 /* The reason is the lane's: its texts do not live as long as the call. */
-static void lane_failed(struct call *c, const struct status *error)
+static void take_error(struct call *c, const struct status *error)
 {
 	c->status.code = error->code;
 	c->status.message = arena_string(c->arena, text_of(error->message));
 	c->status.field = NULL;
+}
+
+static void lane_failed(struct call *c, const struct status *error)
+{
+	take_error(c, error);
 	failed(c);
 }
 
@@ -176,29 +182,66 @@ enum next append(struct call *c, const struct append_log *log, struct text key,
 	return lane_append(sql_lanes, &c->lane.append) ? NEXT_LANE : full(c, "writes");
 }
 
+static void fetched(struct call *c, const struct fetch_response *response, bool reached,
+	const struct status *error)
+{
+	if (response) {
+		((fetch_step *)c->then)(c, response);
+	} else if (reached || !c->unreached) {
+		lane_failed(c, error);
+	} else {
+		take_error(c, error);
+		c->unreached(c);
+	}
+}
+
 static void fetch_done(
 	struct fetch_job *job, const struct fetch_response *response, const struct status *error)
 {
-	struct call *c = CALL_OF(job, fetch);
-	if (response)
-		((fetch_step *)c->then)(c, response);
-	else
-		lane_failed(c, error);
+	fetched(CALL_OF(job, fetch), response, job->reached, error);
 }
 
-enum next fetch(struct call *c, const struct fetch_request *request, fetch_step *then)
+enum next fetch(
+	struct call *c, const struct fetch_request *request, fetch_step *then, call_step *unreached)
 {
 	if (overdrawn(c))
 		return failed(c);
 	c->then = (void *)then;
+	c->unreached = unreached;
 	c->lane.fetch = (struct fetch_job){
 		.arena = c->arena,
 		.request = request,
-		.deadline = lane_deadline(c),
+		.deadline = c->deadline,
 		.cancelled = &c->cancelled,
 		.done = fetch_done,
 	};
 	return fetch_submit(http_lane, &c->lane.fetch) ? NEXT_LANE : full(c, "requests to others");
+}
+
+static void read_done(
+	struct fetch_read *read, const struct fetch_response *response, const struct status *error)
+{
+	struct call *c = CALL_OF(read, read);
+	fetched(c, response, fetch_stream_reached(c->answer), error);
+}
+
+enum next fetch_next(struct call *c, fetch_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->then = (void *)then;
+	c->lane.read = (struct fetch_read){.cancelled = &c->cancelled, .done = read_done};
+	fetch_stream_read(c->answer, &c->lane.read);
+	return NEXT_LANE;
+}
+
+enum next fetch_open(
+	struct call *c, const struct fetch_request *request, fetch_step *then, call_step *unreached)
+{
+	fetch_stream_close(&c->answer);
+	c->unreached = unreached;
+	c->answer = fetch_stream_open(http_lane, request, c->deadline);
+	return c->answer ? fetch_next(c, then) : full(c, "requests to others");
 }
 
 static void work_run(struct work_job *job)
@@ -311,6 +354,11 @@ enum next call_parked(struct call *c)
 void call_resume(struct call *c, call_step *then)
 {
 	then(c);
+}
+
+void call_break_off(struct call *c, enum status_code code, const char *message)
+{
+	c->transport->break_off(c, code, message);
 }
 
 bool call_over(const struct call *c)

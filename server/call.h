@@ -19,7 +19,7 @@
 #include "base/status.h"
 #include "base/trace.h"
 #include "proto/runtime/api.h"
-#include "server/lane/fetch.h"
+#include "server/lane/fetch_stream.h"
 #include "server/lane/sql.h"
 #include "server/lane/stream.h"
 #include "server/lane/work.h"
@@ -52,6 +52,8 @@ struct call_transport {
 	/* Ends the turn as soon as the message is packed. */
 	void (*send)(struct call *c, const ProtobufCMessage *message, bool more);
 	void (*receive)(struct call *c);
+	/* Any thread, at any time before at_end(). */
+	void (*break_off)(struct call *c, enum status_code code, const char *message);
 };
 
 struct call {
@@ -65,7 +67,8 @@ struct call {
 	 * that is. For what does not live in the arena. */
 	void (*at_end)(struct call *c);
 	struct caller caller;
-	int64_t deadline;      /* on clock_now(); CLOCK_NEVER only of a stream without one */
+	int64_t deadline;      /* on clock_now(); CLOCK_NEVER only of a stream, or of a call of a
+				  third party (API_ACCESS_CALL), without one */
 	int64_t lane_limit;    /* nanoseconds that a lane may take, if the deadline is later */
 	atomic_bool cancelled; /* set by the rpc thread when the client has gone or the deadline
 				  passed */
@@ -75,11 +78,14 @@ struct call {
 	const struct call_transport *transport;
 	struct text response; /* serialized reply; data NULL: none */
 	void *then;           /* the step that follows the lane, or the message */
+	call_step *unreached; /* the one that does instead, if a third party was not reached */
+	struct fetch_stream *answer; /* NULL: none is open */
 	void (*work)(struct call *c);
 	union {
 		struct sql_job sql;
 		struct append_job append;
 		struct fetch_job fetch;
+		struct fetch_read read;
 		struct work_job work;
 		struct wait_job wait;
 	} lane;
@@ -114,9 +120,21 @@ enum next change(struct call *c, const struct statement *s, const struct text *p
 enum next append(struct call *c, const struct append_log *log, struct text key,
 	const struct text *columns,
 	enum next (*then)(struct call *c, const struct rows *rows, int row));
-/* A third party's answer over HTTP. */
+/* A third party's answer over HTTP: the request's own timeout counts, and the call's deadline.
+ * unreached: NULL, or the step that follows, with the reason in c->status, if nothing of the
+ * request can have arrived. */
 enum next fetch(struct call *c, const struct fetch_request *request,
-	enum next (*then)(struct call *c, const struct fetch_response *response));
+	enum next (*then)(struct call *c, const struct fetch_response *response),
+	call_step *unreached);
+/* The same, but then() runs when the header has come, with an empty body, and fetch_next() brings
+ * the body piece by piece, empty at its end; a piece is gone when then() has ended. The times and
+ * errors are those of fetch_stream.h. One answer is open at a time; the end of the call, or
+ * another fetch_open(), breaks off what has not come of it. */
+enum next fetch_open(struct call *c, const struct fetch_request *request,
+	enum next (*then)(struct call *c, const struct fetch_response *response),
+	call_step *unreached);
+enum next fetch_next(
+	struct call *c, enum next (*then)(struct call *c, const struct fetch_response *response));
 /* CPU or a blocking library call, on the work pool; run() must not touch the runtime. */
 enum next work(struct call *c, void (*run)(struct call *c), call_step *then);
 
@@ -150,6 +168,11 @@ enum next stream_wait(
 enum next stream_end(struct call *c);
 /* The transport's: empties c->turn, and forgets the request that lives in it. */
 void call_end_turn(struct call *c);
+
+/* From outside of its steps, and any thread: ends a call whose client is in the way, for one that
+ * does not take its message. The client is told; the step under way learns of it like of a client
+ * that has gone. Only before at_end(). message: a constant. */
+void call_break_off(struct call *c, enum status_code code, const char *message);
 
 /* Parks the call in a place of the caller's own (a waiting list) which later, on one thread,
  * resumes or fails it exactly once. */

@@ -195,6 +195,28 @@ static void check_bulk(struct check *c, const struct method *m)
 			m->input->name);
 }
 
+static void check_resume_field(struct check *c, const struct method *m, const char *rule,
+	const char *name, const struct message *message)
+{
+	const struct field *f = message_field(message, text_of(name));
+
+	if (*name && (!f || f->proto->type != FIELD_TYPE(STRING) || field_is_repeated(f)))
+		problem(c, m->place, "RPC %s: %s \"%s\" is no string field of %s", m->title, rule,
+			name, message->name);
+}
+
+/* What makes a stream of server-sent events one that resumes by itself. */
+static void check_resume(struct check *c, const struct method *m)
+{
+	const char *id = m->rule->event_id, *resume = m->rule->resume;
+
+	if ((*id || *resume) && (!m->proto->server_streaming || m->proto->client_streaming))
+		problem(c, m->place, "RPC %s: event_id and resume are for server streams only",
+			m->title);
+	check_resume_field(c, m, "event_id", id, m->output);
+	check_resume_field(c, m, "resume", resume, m->input);
+}
+
 static void check_method(struct check *c, const struct method *m)
 {
 	const char *reason = strstr(m->place.comment, NO_ROUTE);
@@ -211,6 +233,7 @@ static void check_method(struct check *c, const struct method *m)
 		check_route(c, m, &m->routes[i]);
 	if (m->rule->bulk)
 		check_bulk(c, m);
+	check_resume(c, m);
 }
 
 struct taken {

@@ -17,6 +17,8 @@ struct text emit_openapi(struct arena *a, const struct schema *s);
 /* api_openapi and api_files; sources[i] is that of the set's file i. */
 struct text emit_documents_source(
 	struct arena *a, const struct schema *s, struct text openapi, const struct text *sources);
+/* api_method_help and api_message_help. */
+struct text emit_help_source(struct arena *a, const struct schema *s);
 /* The server's first steps: one function per method of ours, which some file has to define. */
 struct text emit_steps_header(struct arena *a, const struct schema *s);
 struct text emit_steps_source(struct arena *a, const struct schema *s);

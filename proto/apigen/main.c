@@ -90,6 +90,7 @@ static void write_all(struct arena *a, struct schema *s, const char *folder, cha
 		emit_documents_source(a, s, openapi, read_sources(a, s, roots)));
 	write_file(a, folder, "api.gen.h", emit_api_header(a, s));
 	write_file(a, folder, "api.gen.c", emit_api_source(a, s));
+	write_file(a, folder, "help.gen.c", emit_help_source(a, s));
 	write_file(a, folder, "steps.gen.h", emit_steps_header(a, s));
 	write_file(a, folder, "steps.gen.c", emit_steps_source(a, s));
 	strip_source(s);

@@ -96,6 +96,9 @@ void openapi_parameters(struct openapi *o, const struct method *m, const struct 
 			q.variables[i], true);
 	if (!takes_all(r))
 		add_branch(o, &q, &root);
+	if (*m->rule->resume)
+		add_parameter(o, m, message_field(m->input, text_of(m->rule->resume)), "header",
+			TEXT("Last-Event-ID"), false);
 	for (const struct json *h = json_member(o->frame, TEXT("parameters"))->first; h;
 		h = h->next) {
 		openapi_element(o, "{");
@@ -274,9 +277,27 @@ static void add_stream(struct openapi *o, const struct method *m, const struct r
 	openapi_close(o, "}}");
 }
 
-static void describe_success(struct openapi *o, const struct method *m)
+/* Bytes of any kind, as bridge/form.h says. */
+static bool answers_bytes(const struct method *m, const struct route *r)
 {
-	if (m->proto->server_streaming)
+	return !*r->response_body && strcmp(m->output->name, "google.api.HttpBody") == 0;
+}
+
+static void add_bytes(struct openapi *o)
+{
+	openapi_add(o, "'*/*':{'schema':{'description':'Bytes, of the Content-Type that comes with "
+		       "them.'}}");
+}
+
+static void describe_success(struct openapi *o, const struct method *m, const struct route *r)
+{
+	if (answers_bytes(m, r) && m->proto->server_streaming)
+		openapi_string(o, "description",
+			TEXT("Bytes as they come. If it fails after the first of them, the "
+			     "connection is closed before the end of the body."));
+	else if (answers_bytes(m, r))
+		openapi_string(o, "description", TEXT("Bytes."));
+	else if (m->proto->server_streaming)
 		openapi_string(
 			o, "description", TEXT("Messages as they come, then the final status."));
 	else if (m->rule->profile == PROFILE(FATE))
@@ -290,9 +311,11 @@ void openapi_responses(struct openapi *o, const struct method *m, const struct r
 {
 	openapi_open(o, "responses", "{");
 	openapi_open(o, "200", "{");
-	describe_success(o, m);
+	describe_success(o, m, r);
 	openapi_open(o, "content", "{");
-	if (m->proto->server_streaming)
+	if (answers_bytes(m, r))
+		add_bytes(o);
+	else if (m->proto->server_streaming)
 		add_stream(o, m, r);
 	else
 		add_unary(o, m, r);

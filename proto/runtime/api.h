@@ -86,6 +86,9 @@ struct api_method {
 	enum api_access access;
 	bool refuse_unknown;
 	const struct api_bulk *bulk; /* NULL */
+	/* Of a server stream: index of the output's field that is the id of a server-sent event,
+	 * and of the input's that takes Last-Event-ID; -1: none. */
+	int event_id, resume;
 	const struct api_route *routes;
 	size_t route_count;
 };
@@ -113,6 +116,12 @@ struct api_file {
 
 extern const struct api_file api_files[];
 extern const size_t api_file_count;
+
+/* What the .proto files say of each method, and of each field of each message (NULL: it has none),
+ * in the order of the tables above; paragraphs are parted by an empty line. Only in a program that
+ * links help.gen.c. */
+extern const char *const api_method_help[];
+extern const char *const *const api_message_help[];
 
 /* The message of that full name ("junction.v1.GetServerRequest"), or NULL. */
 const struct api_message *api_message_named(const char *name);

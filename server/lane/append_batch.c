@@ -1,11 +1,11 @@
 /* Keys of a batch are kept distinct by a hash set of job indices that is built while it is filled.
- * A column becomes an array literal, which PostgreSQL reads as whatever array the statement wants.
  */
 #include "server/lane/append_batch.h"
 
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "server/db/array.h"
 
 #define ROWS_MOST 1000
 #define KEY_SLOTS 2048 /* a power of two, above ROWS_MOST */
@@ -84,38 +84,14 @@ void append_batch_pack(struct append_batch *b)
 	b->count = count;
 }
 
-static void add_element(struct buffer *out, struct text t)
-{
-	if (!t.data) {
-		buffer_add_text(out, TEXT("NULL"));
-		return;
-	}
-	size_t done = 0;
-	buffer_add_char(out, '"');
-	for (size_t i = 0; i < t.size; i++) {
-		if (t.data[i] != '"' && t.data[i] != '\\')
-			continue;
-		buffer_add(out, t.data + done, i - done);
-		buffer_add_char(out, '\\');
-		done = i;
-	}
-	buffer_add(out, t.data + done, t.size - done);
-	buffer_add_char(out, '"');
-}
-
 const struct text *append_batch_arrays(const struct append_batch *b, struct arena *a)
 {
 	struct text *arrays = arena_array(a, (size_t)b->log->columns, sizeof(*arrays));
 	for (int column = 0; column < b->log->columns; column++) {
 		struct buffer out = {.arena = a};
-		buffer_add_char(&out, '{');
-		for (int i = 0; i < b->count; i++) {
-			if (i > 0)
-				buffer_add_char(&out, ',');
-			add_element(&out, b->jobs[i]->columns[column]);
-		}
-		buffer_add_char(&out, '}');
-		arrays[column] = buffer_text(&out);
+		for (int i = 0; i < b->count; i++)
+			array_add(&out, b->jobs[i]->columns[column]);
+		arrays[column] = array_text(&out);
 	}
 	return arrays;
 }

@@ -155,6 +155,7 @@ static void leave(struct fetch_lane *lane, struct transfer *t,
 	TAILQ_REMOVE(&lane->all, t, in_lane);
 	if (TAILQ_EMPTY(&lane->all))
 		uv_timer_stop(&lane->sweep_timer);
+	t->job->reached = t->connected;
 	finish(lane, t->job, response, error);
 }
 
@@ -219,6 +220,7 @@ bool fetch_submit(struct fetch_lane *lane, struct fetch_job *job)
 		return false;
 	}
 	job->lane = lane;
+	job->reached = false;
 	job->task.run = enter;
 	loop_post(lane->loop, &job->task);
 	return true;
@@ -227,6 +229,11 @@ bool fetch_submit(struct fetch_lane *lane, struct fetch_job *job)
 int fetch_depth(const struct fetch_lane *lane)
 {
 	return atomic_load(&lane->jobs);
+}
+
+struct loop *fetch_loop(const struct fetch_lane *lane)
+{
+	return lane->loop;
 }
 
 /* --- curl on libuv --------------------------------------------------------------------------- */

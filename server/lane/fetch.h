@@ -5,6 +5,8 @@
  * whose caller has gone or whose deadline has passed is broken off within 50 ms. http and https
  * only, no redirects, no proxies from the environment, nothing is ever sent twice. Every
  * connection obeys the egress policy (egress.h), checked on the resolved address at connect.
+ *
+ * A job gathers the whole answer, up to its limit; fetch_stream.h takes one of any size in pieces.
  */
 #ifndef JUNCTION_SERVER_LANE_FETCH_H
 #define JUNCTION_SERVER_LANE_FETCH_H
@@ -16,6 +18,7 @@
 #include "server/lane/egress.h"
 
 struct fetch_lane;
+struct fetch_stream;
 
 struct fetch_header {
 	struct text name, value;
@@ -30,10 +33,13 @@ struct fetch_request {
 	int64_t connect_timeout_ms; /* name resolution included */
 	int64_t total_timeout_ms;   /* less if the job's deadline is earlier */
 	size_t response_limit;      /* bytes of body; beyond: RESOURCE_EXHAUSTED */
+	bool fresh;                 /* on a connection of its own, closed afterwards */
+	bool connect_only; /* sends nothing: when the connection stands (with https, its TLS too),
+			    * the response is of status 0, and the connection is closed */
 };
 
 struct fetch_response {
-	int status;
+	int status;         /* 0: of connect_only */
 	struct text reason; /* may be empty */
 	const struct fetch_header *headers;
 	size_t header_count;
@@ -53,7 +59,9 @@ struct fetch_job {
 	 * can have arrived there. */
 	void (*done)(struct fetch_job *job, const struct fetch_response *response,
 		const struct status *error);
-	void *lane; /* the lane's */
+	bool reached;                /* set at done(): something of the request may have arrived */
+	struct fetch_stream *stream; /* who takes the body piece by piece; NULL: it is gathered */
+	void *lane;                  /* the lane's */
 };
 
 struct fetch_options {
@@ -67,5 +75,6 @@ struct fetch_lane *fetch_start(const struct fetch_options *options);
 void fetch_stop(struct fetch_lane **lane); /* jobs in flight fail with UNAVAILABLE */
 bool fetch_submit(struct fetch_lane *lane, struct fetch_job *job); /* false: full */
 int fetch_depth(const struct fetch_lane *lane); /* jobs accepted and not ended; any thread */
+struct loop *fetch_loop(const struct fetch_lane *lane);
 
 #endif

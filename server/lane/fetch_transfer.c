@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/lane/fetch_stream.h"
 
 enum {
 	HEADER_LIMIT = 64 * 1024, /* bytes of an answer's header */
@@ -112,6 +113,26 @@ static void take_header(struct transfer *t, struct text line)
 	buffer_add(&t->header_list, &header, sizeof(header));
 }
 
+static void fill_response(struct transfer *t)
+{
+	struct fetch_response *r = &t->response;
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	r->status = (int)status;
+	r->headers = (const struct fetch_header *)t->header_list.data;
+	r->header_count = t->header_list.size / sizeof(struct fetch_header);
+}
+
+/* An empty line: of an interim answer (1xx), or of the one that counts. */
+static void end_header(struct transfer *t)
+{
+	fill_response(t);
+	t->headers_done = t->response.status >= 200;
+	if (t->headers_done && t->job->stream)
+		fetch_stream_begin(t->job->stream, t);
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct transfer *t = arg;
@@ -122,10 +143,14 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 		t->excess = "header is beyond 65536 bytes";
 		return 0;
 	}
-	if (text_starts(line, TEXT("HTTP/")) && !t->headers_done)
+	if (t->headers_done) /* a trailer */
+		return size * count;
+	if (text_starts(line, TEXT("HTTP/")))
 		take_status_line(t, line);
-	else if (!t->headers_done) /* else a trailer */
+	else if (line.size > 0)
 		take_header(t, line);
+	else
+		end_header(t);
 	return size * count;
 }
 
@@ -143,9 +168,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	struct transfer *t = arg;
 	size_t limit = t->job->request->response_limit;
 
-	if (!t->headers_done)
+	if (t->job->stream)
+		return fetch_stream_take(t->job->stream, (struct text){bytes, size * count})
+			       ? size * count
+			       : CURL_WRITEFUNC_PAUSE;
+	if (!t->body.data)
 		reserve_body(t);
-	t->headers_done = true;
 	if (size * count > limit - t->body.size) {
 		t->excess = arena_printf(t->job->arena, "body is beyond %zu bytes", limit);
 		return 0;
@@ -214,6 +242,8 @@ static long milliseconds(int64_t ns)
 
 static void set_limits(struct transfer *t)
 {
+	const struct fetch_request *request = t->job->request;
+
 	SET(t, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(t, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(t, CURLOPT_PROXY, "");
@@ -222,9 +252,24 @@ static void set_limits(struct transfer *t)
 	SET(t, CURLOPT_NOSIGNAL, 1L);
 	SET(t, CURLOPT_QUICK_EXIT, 1L);
 	SET(t, CURLOPT_MAXAGE_CONN, (long)IDLE_LIMIT_S);
-	SET(t, CURLOPT_CONNECTTIMEOUT_MS,
-		milliseconds(t->job->request->connect_timeout_ms * CLOCK_MS));
-	SET(t, CURLOPT_TIMEOUT_MS, milliseconds(t->expires - clock_now()));
+	SET(t, CURLOPT_FRESH_CONNECT, (long)(request->fresh || request->connect_only));
+	SET(t, CURLOPT_FORBID_REUSE, (long)request->fresh);
+	SET(t, CURLOPT_CONNECT_ONLY, (long)request->connect_only);
+	SET(t, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout_ms * CLOCK_MS));
+	/* That of a stream changes on the way: the lane's sweep looks at it. */
+	SET(t, CURLOPT_TIMEOUT_MS, t->job->stream ? 0L : milliseconds(t->expires - clock_now()));
+}
+
+/* curl decodes, and the limit is on what comes out; of a stream the bytes are handed on as they
+ * come. */
+static void set_encoding(struct transfer *t)
+{
+	bool streams = t->job->stream != NULL;
+
+	SET(t, CURLOPT_ACCEPT_ENCODING, streams ? "identity" : "gzip, deflate");
+	SET(t, CURLOPT_HTTP_CONTENT_DECODING, streams ? 0L : 1L);
+	if (streams)
+		SET(t, CURLOPT_BUFFERSIZE, (long)FETCH_PIECE_SIZE);
 }
 
 void transfer_prepare(struct transfer *t, CURL *easy)
@@ -238,8 +283,7 @@ void transfer_prepare(struct transfer *t, CURL *easy)
 	SET(t, CURLOPT_PATH_AS_IS, 1L);
 	SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(t, CURLOPT_USERAGENT, "junction/" JUNCTION_VERSION);
-	/* curl decodes; the limit is on what comes out. */
-	SET(t, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	set_encoding(t);
 	SET(t, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(t, CURLOPT_OPENSOCKETDATA, t);
 	SET(t, CURLOPT_PREREQFUNCTION, before_sending);
@@ -287,6 +331,10 @@ void transfer_timed_out(struct transfer *t, struct status *error)
 	else if (!t->answered)
 		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
 			"%s did not answer: timed out after %ld ms", t->target, ms);
+	else if (t->job->stream && clock_now() < t->job->deadline)
+		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
+			"%s did not go on with its answer: nothing came for %lld ms", t->target,
+			(long long)t->job->request->total_timeout_ms);
 	else
 		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
 			"%s did not finish its answer: timed out after %ld ms", t->target, ms);
@@ -331,22 +379,17 @@ static void set_broken_off(struct transfer *t, CURLcode result, struct status *e
 		status_set(error, a, STATUS_UNAVAILABLE, "%s broke off before its answer: %s",
 			t->target, curl_easy_strerror(result));
 	else
-		status_set(error, a, STATUS_UNAVAILABLE, "%s broke off its answer: %s", t->target,
-			curl_easy_strerror(result));
+		status_set(error, a,
+			t->job->stream && t->headers_done ? STATUS_DATA_LOSS : STATUS_UNAVAILABLE,
+			"%s broke off its answer: %s", t->target, curl_easy_strerror(result));
 }
 
 static const struct fetch_response *response_of(struct transfer *t)
 {
-	struct fetch_response *r = &t->response;
-	long status = 0;
-
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	r->status = (int)status;
-	r->headers = (const struct fetch_header *)t->header_list.data;
-	r->header_count = t->header_list.size / sizeof(struct fetch_header);
+	fill_response(t);
 	*buffer_reserve(&t->body, 1) = '\0';
-	r->body = buffer_text(&t->body);
-	return r;
+	t->response.body = buffer_text(&t->body);
+	return &t->response;
 }
 
 const struct fetch_response *transfer_result(

@@ -176,6 +176,11 @@ void stream_lane_drain(struct stream_lane *lane)
 		loop_post(lane->loop, &lane->drain_task);
 }
 
+bool stream_lane_draining(const struct stream_lane *lane)
+{
+	return atomic_load(&lane->told_to_drain);
+}
+
 struct stream_lane *stream_lane_start(void)
 {
 	struct stream_lane *lane = check_calloc(1, sizeof(*lane));

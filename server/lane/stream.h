@@ -45,6 +45,8 @@ struct stream_lane *stream_lane_start(void);
 /* Jobs that wait, and all that come later, end with UNAVAILABLE: streams of a server that shuts
  * down go elsewhere at once. Bells that have rung before are heard before. Any thread. */
 void stream_lane_drain(struct stream_lane *lane);
+/* For streams that seldom wait. Any thread. */
+bool stream_lane_draining(const struct stream_lane *lane);
 /* After the last job and the last ring. */
 void stream_lane_stop(struct stream_lane **lane);
 

@@ -195,8 +195,16 @@ static void finish(struct call *base)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
+static void break_off(struct call *base, enum status_code code, const char *message)
+{
+	struct rpc_call *c = rpc_call_of(base);
+	c->broken_message = message;
+	atomic_store(&c->broken, (int)code);
+	grpc_call_cancel_with_status(c->call, (grpc_status_code)code, message, NULL);
+}
+
 static const struct call_transport transport = {
-	finish, rpc_stream_begin, rpc_stream_send, rpc_stream_receive};
+	finish, rpc_stream_begin, rpc_stream_send, rpc_stream_receive, break_off};
 
 /* On clock_now(); CLOCK_NEVER if that is beyond its reach. */
 static int64_t deadline_on_clock(gpr_timespec deadline)
@@ -210,13 +218,15 @@ static int64_t deadline_on_clock(gpr_timespec deadline)
 	return now + left.tv_sec * CLOCK_SECOND + left.tv_nsec;
 }
 
-/* A stream may go on for as long as its client wants; other calls may not. */
+/* A stream may go on for as long as its client wants, a call of a third party for as long as is
+ * registered for that one; other calls may not. */
 static void set_times(struct call *c, gpr_timespec deadline, bool streams, int64_t longest_ms)
 {
 	int64_t longest = clock_now() + longest_ms * CLOCK_MS;
+	bool calls = c->method && c->method->access == API_ACCESS_CALL;
 	c->lane_limit = longest_ms * CLOCK_MS;
 	c->deadline = deadline_on_clock(deadline);
-	if (!streams && c->deadline > longest)
+	if (!streams && !calls && c->deadline > longest)
 		c->deadline = longest;
 }
 

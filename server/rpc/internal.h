@@ -69,6 +69,8 @@ struct rpc_call {
 	grpc_call *call;
 	struct text path; /* "/junction.v1.Registry/GetServer" */
 	atomic_int refs;
+	atomic_int broken; /* the code with which it has been broken off, or OK */
+	const char *broken_message;
 	atomic_bool watched;        /* RECV_CLOSE_ON_SERVER has been asked for */
 	bool begun;                 /* initial metadata has been sent */
 	int cancelled;              /* written by grpc */

@@ -24,6 +24,10 @@ static enum next run_then(struct call *c)
 
 static enum next end_without_client(struct call *c)
 {
+	const struct rpc_call *r = rpc_call_of(c);
+	enum status_code broken = (enum status_code)atomic_load(&r->broken);
+	if (broken != STATUS_OK)
+		return fail(c, broken, "%s", r->broken_message);
 	if (clock_now() >= c->deadline)
 		return fail(c, STATUS_DEADLINE_EXCEEDED, "the deadline has passed");
 	return fail(c, STATUS_CANCELLED, "the client has gone");

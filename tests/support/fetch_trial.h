@@ -97,6 +97,10 @@ static inline void assert_failed(const struct trial *t, enum status_code code, c
 	assert_null(t->response);
 	if (t->error.code != code || !strstr(t->error.message, part))
 		fail_msg("%s: %s", status_name(t->error.code), t->error.message);
+	if (strstr(t->error.message, "was not reached") || code == STATUS_PERMISSION_DENIED)
+		assert_false(t->job.reached);
+	if (strstr(t->error.message, "broke off") || strstr(t->error.message, "did not"))
+		assert_true(t->job.reached);
 }
 
 /* Runs one request on a lane of its own and gives its outcome. */

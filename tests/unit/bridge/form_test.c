@@ -49,6 +49,25 @@ static void each_form(void **state)
 		"data: {}\n\ndata: {}\n\nevent: end\ndata: " END "\n\n");
 }
 
+static void bytes_follow_each_other_and_nothing_else(void **state)
+{
+	(void)state;
+	assert_string_equal(written(FORM_BYTES, "a\r\n"), "a\r\na\r\n");
+}
+
+static void bytes_have_the_type_that_is_given_if_it_can_be_a_header(void **state)
+{
+	char *long_type = arena_printf(arena, "text/%01020d", 0);
+	(void)state;
+	assert_string_equal(form_bytes_type(arena, "text/x; a=b"), "text/x; a=b");
+	assert_string_equal(form_bytes_type(arena, ""), "application/octet-stream");
+	assert_string_equal(form_bytes_type(arena, "a\r\nb: c"), "application/octet-stream");
+	assert_string_equal(form_bytes_type(arena, "text/\xc3\xa9"), "application/octet-stream");
+	assert_string_equal(form_bytes_type(arena, long_type), "application/octet-stream");
+	long_type[1024] = '\0';
+	assert_string_equal(form_bytes_type(arena, long_type), long_type);
+}
+
 static void a_message_of_several_lines_becomes_one(void **state)
 {
 	(void)state;
@@ -56,6 +75,27 @@ static void a_message_of_several_lines_becomes_one(void **state)
 		"{\"a\":  1 }\n{\"a\":  1 }\n{\"@status\":" END "}\n");
 	assert_string_equal(written(FORM_EVENTS, "\n{}\r"),
 		"data:  {} \n\ndata:  {} \n\nevent: end\ndata: " END "\n\n");
+}
+
+static const char *written_id(enum form form, const char *id)
+{
+	struct queue out = {0};
+	form_id(&out, form, id);
+	const char *all = arena_string(arena, queue_text(&out));
+	queue_free(&out);
+	return all;
+}
+
+static void only_an_event_has_an_id_and_only_a_line_is_one(void **state)
+{
+	(void)state;
+	assert_string_equal(written_id(FORM_EVENTS, "17.3"), "id: 17.3\n");
+	assert_string_equal(written_id(FORM_EVENTS, ""), "");
+	assert_string_equal(written_id(FORM_EVENTS, NULL), "");
+	assert_string_equal(written_id(FORM_EVENTS, "1\n2"), "");
+	assert_string_equal(written_id(FORM_EVENTS, "1\r"), "");
+	assert_string_equal(written_id(FORM_ARRAY, "17"), "");
+	assert_string_equal(written_id(FORM_LINES, "17"), "");
 }
 
 static void assert_accepted(const char *accept, enum form form, const char *content_type)
@@ -107,7 +147,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_form),
+		cmocka_unit_test(bytes_follow_each_other_and_nothing_else),
+		cmocka_unit_test(bytes_have_the_type_that_is_given_if_it_can_be_a_header),
 		cmocka_unit_test(a_message_of_several_lines_becomes_one),
+		cmocka_unit_test(only_an_event_has_an_id_and_only_a_line_is_one),
 		cmocka_unit_test(accept_by_quality_then_by_precision),
 		cmocka_unit_test(a_queue_keeps_order_and_gives_room_back),
 	};

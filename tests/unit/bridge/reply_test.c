@@ -8,6 +8,7 @@
 
 #include "api.gen.h"
 #include "bridge/reply.h"
+#include "google/api/httpbody.pb-c.h"
 #include "google/protobuf/any.pb-c.h"
 #include "google/protobuf/duration.pb-c.h"
 #include "google/rpc/error_details.pb-c.h"
@@ -288,6 +289,28 @@ static void a_wrong_verb_is_405_except_for_fate(void **state)
 	assert_true(text_starts(reply.body, TEXT("{\"retcode\":100,")));
 }
 
+static void an_http_body_is_its_bytes(void **state)
+{
+	const struct api_route route = {.response_body = API_BODY_ALL};
+	const struct api_method method = {
+		.output = api_message_named("google.api.HttpBody"), .profile = API_FATE};
+	Google__Api__HttpBody body = GOOGLE__API__HTTP_BODY__INIT;
+	(void)state;
+	body.content_type = (char *)"text/x";
+	body.data = (ProtobufCBinaryData){5, (uint8_t *)"a\0b\r\n"};
+	reply_message(&reply, arena, &method, &route, &body.base);
+	assert_int_equal(reply.http, 200);
+	assert_string_equal(reply.content_type, "text/x");
+	assert_int_equal(reply.body.size, 5);
+	assert_memory_equal(reply.body.data, "a\0b\r\n", 5);
+	assert_string_equal(reply.headers[0].name, "Content-Security-Policy");
+	body.content_type = (char *)"";
+	body.data.len = 0;
+	reply_message(&reply, arena, &method, &route, &body.base);
+	assert_string_equal(reply.content_type, "application/octet-stream");
+	assert_int_equal(reply.body.size, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_arena, close_arena)
 
 int main(void)
@@ -305,6 +328,7 @@ int main(void)
 		TEST(what_has_no_json_is_internal),
 		TEST(a_type_with_a_json_form_of_its_own_has_no_envelope),
 		TEST(details_that_are_not_of_their_type_are_left_out),
+		TEST(an_http_body_is_its_bytes),
 		TEST(codes_map_to_http),
 		TEST(some_refusals_say_what_to_do_next),
 		TEST(the_front_refuses_with_its_own_http_status),

@@ -140,6 +140,19 @@ static void the_bulk_form_names_the_map_field(void **state)
 	assert_string_equal(m->bulk->value_member, "host");
 }
 
+static void a_stream_that_resumes_names_its_fields(void **state)
+{
+	const struct api_method *watch = &api_methods[API_REGISTRY_WATCH];
+
+	assert_string_equal(watch->output->descriptor->fields[watch->event_id].name, "cursor");
+	assert_string_equal(watch->input->descriptor->fields[watch->resume].name, "after");
+	for (size_t i = 0; i < api_method_count; i++)
+		if (&api_methods[i] != watch) {
+			assert_int_equal(api_methods[i].event_id, -1);
+			assert_int_equal(api_methods[i].resume, -1);
+		}
+}
+
 static void methods_of_grpc_are_in_the_table(void **state)
 {
 	const struct api_method *m = &api_methods[API_GRPC_HEALTH_V1_HEALTH_WATCH];
@@ -226,6 +239,7 @@ int main(void)
 		cmocka_unit_test(a_method_has_its_types_and_rules),
 		cmocka_unit_test(routes_stand_in_the_protos_order),
 		cmocka_unit_test(the_bulk_form_names_the_map_field),
+		cmocka_unit_test(a_stream_that_resumes_names_its_fields),
 		cmocka_unit_test(methods_of_grpc_are_in_the_table),
 		cmocka_unit_test(the_descriptor_set_is_the_true_schema),
 		cmocka_unit_test(an_optional_field_tells_empty_from_absent),

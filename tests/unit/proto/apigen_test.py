@@ -76,6 +76,19 @@ message RegisterResponse {
 }
 """
 
+
+def shown(answer="stream RegisterRequest", event_id="name", resume="name"):
+    """What puts a server stream before RPC Fill."""
+    return f"""// Shows what comes.
+  rpc Show(RegisterRequest) returns ({answer}) {{
+    option (google.api.http) = {{ get: "/v1/show" }};
+    option (junction.v1.method) = {{
+      access: ACCESS_WRITE event_id: "{event_id}" resume: "{resume}"
+    }};
+  }}
+  // Fills one."""
+
+
 GET_ROUTE = '    option (google.api.http) = { get: "/v1/{name}" };\n'
 
 LOOK = "  // Looks at one.\n  rpc Get(Sample) returns (Sample) {\n" + GET_ROUTE
@@ -156,6 +169,18 @@ REFUSALS = {
     "a bulk field that is no map": (
         'field: "samples"', 'field: "more"',
         'RPC Keeper.Register: bulk field "more" of junction.v1.RegisterRequest is no map'),
+    "an event id that is no field": (
+        "// Fills one.", shown(event_id="names"),
+        'RPC Keeper.Show: event_id "names" is no string field of junction.v1.RegisterRequest'),
+    "what resumes being no string": (
+        "// Fills one.", shown(resume="content"),
+        'RPC Keeper.Show: resume "content" is no string field of junction.v1.RegisterRequest'),
+    "what resumes being repeated": (
+        "// Fills one.", shown(resume="more"),
+        'RPC Keeper.Show: resume "more" is no string field of junction.v1.RegisterRequest'),
+    "resuming what is no stream": (
+        "// Fills one.", shown(answer="RegisterRequest"),
+        "RPC Keeper.Show: event_id and resume are for server streams only"),
     "two routes of the same shape": (
         'put: "/v1/{inner.name}/register"', 'post: "/v1/{inner.name}/register"',
         "RPC Keeper.Register: POST /v1/{inner.name}/register is already a route of RPC "
@@ -242,7 +267,7 @@ def test_refuses_what_has_no_source(tmp_path):
 
 
 def test_tables_follow_field_numbers_and_merge_options(tmp_path):
-    run, made = apigen(tmp_path, GOOD)
+    run, made = apigen(tmp_path, GOOD.replace("// Fills one.", shown()))
     assert (run.returncode, run.stderr) == (0, "")
     source = (made / "api.gen.c").read_text()
     fields = source.split("fields_sample__register_request[] = {\n")[1].split("};")[0]
@@ -252,6 +277,8 @@ def test_tables_follow_field_numbers_and_merge_options(tmp_path):
     assert '{"POST", "/v1/{name}/register", API_BODY_ALL, 0}' in source
     assert '{"PUT", "/v1/{inner.name}/register", 1, API_BODY_ALL}' in source
     assert '{"GET", "/v1/{name}", API_BODY_NONE, API_BODY_ALL}' in source
+    assert source.count(".event_id = -1") == source.count(".resume = -1") > 0
+    assert source.count(".event_id = 0") == source.count(".resume = 0") == 1
     assert 'bulk_keeper_register = {3, "", "name"}' in source
     assert "enum next keeper_register(struct call *c);" in (made / "steps.gen.h").read_text()
 

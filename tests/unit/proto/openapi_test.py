@@ -10,6 +10,7 @@ RICH = """
 syntax = "proto3";
 package junction.v1;
 import "google/api/annotations.proto";
+import "google/api/httpbody.proto";
 import "google/protobuf/struct.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
@@ -53,10 +54,20 @@ service Keeper {
     option (google.api.http) = { post: "/mw/say" body: "*" };
     option (junction.v1.method) = { access: ACCESS_READ profile: PROFILE_MW };
   }
+  // Gives bytes.
+  rpc Load(Small) returns (google.api.HttpBody) {
+    option (google.api.http) = { get: "/v1/load" };
+    option (junction.v1.method) = { access: ACCESS_READ profile: PROFILE_FATE };
+  }
+  // Gives many bytes.
+  rpc LoadMany(Small) returns (stream google.api.HttpBody) {
+    option (google.api.http) = { get: "/v1/load/many" };
+    option (junction.v1.method) = { access: ACCESS_READ };
+  }
   // Tells things.
   rpc Tell(Small) returns (stream Small) {
     option (google.api.http) = { get: "/v1/tell" };
-    option (junction.v1.method) = { access: ACCESS_READ };
+    option (junction.v1.method) = { access: ACCESS_READ resume: "text" };
   }
   // Hears lines.
   rpc Hear(stream Small) returns (Small) {
@@ -291,6 +302,23 @@ def test_a_server_stream_has_three_forms(document):
     assert answer(document, "get", "/v1/tell")["items"] == item
     assert answer(document, "get", "/v1/tell", "application/x-ndjson") == item
     assert answer(document, "get", "/v1/tell", "text/event-stream")["type"] == "string"
+
+
+def test_an_http_body_is_bytes_of_any_type(document):
+    for path in ("/v1/load", "/v1/load/many"):
+        answers = operation(document, "get", path)["responses"]
+        assert list(answers["200"]["content"]) == ["*/*"]
+        assert list(answers["200"]["content"]["*/*"]["schema"]) == ["description"]
+        assert "4XX" in answers
+        broken = "closed before the end" in answers["200"]["description"]
+        assert broken == path.endswith("many")
+
+
+def test_a_stream_that_resumes_takes_the_last_id(document):
+    found = parameters(document, "get", "/v1/tell")
+    assert ("query", "text") in found
+    assert found["header", "Last-Event-ID"]["schema"]["type"] == "string"
+    assert ("header", "Last-Event-ID") not in parameters(document, "get", "/v1/things")
 
 
 def test_a_client_stream_takes_lines_or_bytes(document):

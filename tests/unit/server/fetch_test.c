@@ -210,6 +210,53 @@ static void connections_are_kept_and_shared_within_their_limits(void **state)
 	peer_stop(&peer);
 }
 
+static void run_once(struct fetch_lane *lane, struct peer *peer, bool fresh)
+{
+	struct trial *t = trial_new("GET", peer_port(peer), "/");
+
+	t->request.fresh = fresh;
+	trial_run(t, lane);
+	assert_body(t, 200, "hello");
+	trial_free(t);
+}
+
+static void a_fresh_request_neither_takes_nor_leaves_a_connection(void **state)
+{
+	struct fetch_lane *lane = fetch_start(&usual);
+	struct peer *peer = peer_start(say_hello);
+
+	run_once(lane, peer, false);
+	run_once(lane, peer, true);
+	peer_wait_closed(peer, 1);
+	run_once(lane, peer, true);
+	peer_wait_closed(peer, 2);
+	assert_int_equal(peer_connections(peer), 3);
+	fetch_stop(&lane);
+	peer_stop(&peer);
+}
+
+static void connect_only_ends_when_the_connection_stands_and_sends_nothing(void **state)
+{
+	struct fetch_lane *lane = fetch_start(&usual);
+	struct peer *peer = peer_start(say_hello);
+
+	/* Also beside a connection that is kept. */
+	run_once(lane, peer, false);
+	for (int i = 1; i <= 2; i++) {
+		struct trial *t = trial_new("GET", peer_port(peer), "/");
+
+		t->request.connect_only = true;
+		trial_run(t, lane);
+		assert_body(t, 0, "");
+		trial_free(t);
+		peer_wait_closed(peer, i);
+	}
+	run_once(lane, peer, false);
+	assert_int_equal(peer_requests(peer), 2);
+	fetch_stop(&lane);
+	peer_stop(&peer);
+}
+
 static void proxies_named_in_the_environment_are_not_used(void **state)
 {
 	struct peer *peer;
@@ -330,6 +377,8 @@ int main(void)
 		cmocka_unit_test(a_compressed_body_is_decoded),
 		cmocka_unit_test(chunks_are_joined_and_trailers_left_out),
 		cmocka_unit_test(connections_are_kept_and_shared_within_their_limits),
+		cmocka_unit_test(a_fresh_request_neither_takes_nor_leaves_a_connection),
+		cmocka_unit_test(connect_only_ends_when_the_connection_stands_and_sends_nothing),
 		cmocka_unit_test(proxies_named_in_the_environment_are_not_used),
 		cmocka_unit_test(a_body_of_the_limit_passes_and_one_beyond_is_refused),
 		cmocka_unit_test(an_endless_body_is_broken_off),
