@@ -28,8 +28,12 @@ struct config {
 
 	bool egress_loopback, egress_private;
 	struct option_list own_addresses;
-	int64_t call_response_limit; /* bytes */
+	int64_t call_request_limit, call_response_limit; /* bytes */
 	int64_t registry_poll_ms;
+	int64_t check_interval_ms, check_timeout_ms; /* interval 0: no checks */
+	int64_t check_down_after, check_up_after, checks_at_once;
+	int64_t protect_percent;
+	int64_t history_days, forget_nodes_after_ms, watch_patience_ms;
 
 	const char *admin; /* NULL: none */
 	enum log_level log_level;

@@ -115,7 +115,7 @@ struct server {
 	struct rpc *rpc;
 	struct admin *admin; /* NULL: none */
 	struct egress_policy egress;
-	struct fetch_lane *fetch;
+	struct fetch_lane *fetch, *checks; /* checks: of nodes, apart from calls */
 	struct lanes *lanes;
 	struct stream_lane *streams;
 };
@@ -152,6 +152,12 @@ static bool start_lanes(struct server *s)
 		.connections_per_host = FETCH_CONNECTIONS_PER_HOST,
 		.queue_limit = (int)c->queue_limit,
 	};
+	const struct fetch_options checks = {
+		.egress = &s->egress,
+		.connections = (int)c->checks_at_once,
+		.connections_per_host = (int)c->checks_at_once,
+		.queue_limit = (int)c->checks_at_once,
+	};
 	const struct lanes_options lanes = {
 		.database_url = c->database_url,
 		.threads = (int)c->lane_threads,
@@ -162,23 +168,39 @@ static bool start_lanes(struct server *s)
 	};
 	s->egress = make_policy(c, s->rpc, s->admin);
 	s->fetch = fetch_start(&fetch);
+	s->checks = fetch_start(&checks);
 	s->lanes = lanes_start(&lanes);
 	s->streams = stream_lane_start();
-	if (!s->fetch || !s->lanes)
+	if (!s->fetch || !s->checks || !s->lanes)
 		return false;
 	call_use_lanes(s->lanes, s->fetch, s->streams);
 	return true;
 }
 
+static struct registry_options registry_options(const struct config *c)
+{
+	return (struct registry_options){
+		.poll_ms = c->registry_poll_ms,
+		.request_limit = (size_t)c->call_request_limit,
+		.response_limit = (size_t)c->call_response_limit,
+		.protect_percent = (int)c->protect_percent,
+		.history_days = (int)c->history_days,
+		.forget_after_ms = c->forget_nodes_after_ms,
+		.check_interval_ms = c->check_interval_ms,
+		.check_timeout_ms = c->check_timeout_ms,
+		.check_down_after = (int)c->check_down_after,
+		.check_up_after = (int)c->check_up_after,
+		.checks_at_once = (int)c->checks_at_once,
+		.watch_patience_ms = c->watch_patience_ms,
+	};
+}
+
 static bool start(struct server *s)
 {
-	const struct registry_options registry = {
-		.poll_ms = s->config->registry_poll_ms,
-		.response_limit = (size_t)s->config->call_response_limit,
-	};
+	const struct registry_options registry = registry_options(s->config);
 	if (!open_listeners(s) || !start_lanes(s))
 		return false;
-	registry_start(&registry, s->lanes);
+	registry_start(&registry, s->lanes, s->checks);
 	rpc_start(s->rpc, api_steps);
 	metric_register_process();
 	gauges_start(s->lanes, s->fetch, s->streams);
@@ -224,6 +246,8 @@ static void drain(struct server *s, const sigset_t *ending)
 static void take_apart(struct server *s)
 {
 	admin_close(&s->admin);
+	registry_leave();
+	fetch_stop(&s->checks);
 	lanes_stop(&s->lanes);
 	fetch_stop(&s->fetch);
 	rpc_free(&s->rpc);

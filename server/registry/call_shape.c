@@ -8,7 +8,7 @@
 
 #include "base/base64.h"
 
-enum { HEADERS_MAX = 100 };
+enum { HEADERS_MAX = 100, CONTENT_TYPE_MAX = 1024 };
 
 /* --- a list of headers -------------------------------------------------------------------------
  */
@@ -336,6 +336,26 @@ const char *call_message(struct arena *a, const struct fetch_response *response)
 		return arena_string(a, reason);
 	phrase = status_phrase(response->status);
 	return phrase ? phrase : arena_printf(a, "status %d", response->status);
+}
+
+static bool is_ascii(struct text t)
+{
+	for (size_t i = 0; i < t.size; i++)
+		if ((unsigned char)t.data[i] >= 0x7f || t.data[i] < ' ')
+			return false;
+	return true;
+}
+
+const char *call_content_type(struct arena *a, const struct fetch_response *response)
+{
+	for (size_t i = 0; i < response->header_count; i++) {
+		const struct fetch_header *h = &response->headers[i];
+
+		if (text_equal_nocase(h->name, TEXT("content-type")) &&
+			h->value.size <= CONTENT_TYPE_MAX && is_ascii(h->value))
+			return arena_string(a, h->value);
+	}
+	return "";
 }
 
 const char *call_result(struct arena *a, struct text body)

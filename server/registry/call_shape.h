@@ -37,6 +37,8 @@ struct text call_body(struct arena *a, struct text body, const char **content_ty
 
 /* "success", or the upstream's reason, or what the status means. */
 const char *call_message(struct arena *a, const struct fetch_response *response);
+/* The header's value; "" if there is none, or one that is not ASCII or beyond 1024 bytes. */
+const char *call_content_type(struct arena *a, const struct fetch_response *response);
 /* The body as JSON; body ends in NUL. */
 const char *call_result(struct arena *a, struct text body);
 

@@ -6,8 +6,8 @@
 #include "server/db/statement.h"
 #include "server/registry/index.h"
 
-/* Of the rows from first on, in the arena; with copies of all texts, so that they outlive the
- * rows. A row that is none (somebody else wrote it) is logged and left out. */
+/* Of the rows from first on, in the arena; with copies of all texts, which end in NUL, so that they
+ * outlive the rows. A row that is none (somebody else wrote it) is logged and left out. */
 struct index_change *change_rows_read(
 	const struct rows *rows, int first, struct arena *a, size_t *count);
 

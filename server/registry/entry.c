@@ -1,7 +1,8 @@
 /*
- * A service is one block: the struct, its nodes and the bytes of all its texts, each ended by NUL,
- * as messages want them. Its actions are blocks of their own, shared by all versions of the
- * service: to change one action of a thousand copies a thousand pointers, not their texts.
+ * A service is one block: the struct and the bytes of its texts, each ended by NUL, as messages
+ * want them. Its nodes and actions are blocks of their own, shared by all versions of the service:
+ * to change one action of a thousand copies a thousand pointers, not their texts. Both are parts: a
+ * header with the count of references, then a struct that begins with the part's key.
  */
 #include "server/registry/entry.h"
 
@@ -9,9 +10,15 @@
 
 #include "base/check.h"
 
-struct action_entry {
-	struct action action; /* first: an action points at its entry */
+/* Before the struct of a node or an action. */
+struct part {
 	atomic_int references;
+	max_align_t value[];
+};
+
+struct turn {
+	atomic_int references;
+	atomic_uint next, again;
 };
 
 /* --- packing texts behind a struct ---------------------------------------------------------- */
@@ -26,94 +33,212 @@ static size_t packed_size(struct text *const *texts, size_t count)
 }
 
 /* Copies the bytes to where at points, makes the texts point there, moves at on. */
-static void pack(char **at, struct text *const *texts, size_t count)
+static void pack(char *at, struct text *const *texts, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (texts[i]->size)
-			memcpy(*at, texts[i]->data, texts[i]->size);
-		(*at)[texts[i]->size] = '\0';
-		texts[i]->data = *at;
-		*at += texts[i]->size + 1;
+			memcpy(at, texts[i]->data, texts[i]->size);
+		at[texts[i]->size] = '\0';
+		texts[i]->data = at;
+		at += texts[i]->size + 1;
 	}
 }
 
-#define NODE_TEXTS(n) &(n)->name, &(n)->host, &(n)->protocol
-#define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
+#define ADDRESS_TEXTS(a) &(a)->host, &(a)->protocol
+#define COUNT(array)     (sizeof(array) / sizeof((array)[0]))
 
-/* --- actions -------------------------------------------------------------------------------- */
+/* --- parts ---------------------------------------------------------------------------------- */
 
-static const struct action *action_new(const struct action *from)
+/* A part of so many bytes; its texts are packed behind it. */
+static void *part_new(size_t size, struct text *const *texts, size_t count)
+{
+	struct part *part = check_malloc(sizeof *part + size + packed_size(texts, count));
+
+	atomic_init(&part->references, 1);
+	pack((char *)part->value + size, texts, count);
+	return part->value;
+}
+
+static struct part *part_of(const void *value)
+{
+	return (struct part *)((char *)value - offsetof(struct part, value));
+}
+
+static void part_hold(const void *value)
+{
+	atomic_fetch_add_explicit(&part_of(value)->references, 1, memory_order_relaxed);
+}
+
+static void part_release(const void *value)
+{
+	struct part *part = part_of(value);
+
+	if (atomic_fetch_sub_explicit(&part->references, 1, memory_order_acq_rel) == 1)
+		free(part);
+}
+
+static const void *action_new(const struct action *from)
 {
 	struct action a = *from;
 	struct text *const texts[] = {&a.key, &a.name, &a.uri, &a.method, &a.protocol, &a.params,
-		&a.data, &a.headers, NODE_TEXTS(&a.own)};
-	struct action_entry *entry = check_malloc(sizeof *entry + packed_size(texts, COUNT(texts)));
-	char *at = (char *)(entry + 1);
+		&a.data, &a.headers, ADDRESS_TEXTS(&a.own)};
+	struct action *action = part_new(sizeof a, texts, COUNT(texts));
 
-	pack(&at, texts, COUNT(texts));
-	entry->action = a;
-	atomic_init(&entry->references, 1);
-	return &entry->action;
-}
-
-static const struct action *action_hold(const struct action *action)
-{
-	struct action_entry *entry = (struct action_entry *)action;
-
-	atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+	*action = a;
 	return action;
 }
 
-static void action_release(const struct action *action)
+static const void *node_new(const struct node *from)
 {
-	struct action_entry *entry = (struct action_entry *)action;
+	struct node n = *from;
+	struct text *const texts[] = {&n.key, &n.name, ADDRESS_TEXTS(&n.address), &n.check_path,
+		&n.health_reason, &n.metadata};
+	struct node *node = part_new(sizeof n, texts, COUNT(texts));
 
-	if (atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) == 1)
-		free(entry);
+	*node = n;
+	return node;
+}
+
+/* --- lists of parts ------------------------------------------------------------------------- */
+
+static struct text key_of(const void *part)
+{
+	return *(const struct text *)part;
+}
+
+static void list_make_room(struct list *list, size_t count)
+{
+	if (count <= list->room)
+		return;
+	list->room = count > list->room * 2 ? count : list->room * 2;
+	list->items = check_realloc(list->items, list->room * sizeof *list->items);
+}
+
+/* The index of the first part that is not before key. */
+static size_t list_place(const void *const *items, size_t count, struct text key)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (text_compare(key_of(items[middle]), key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_at(const void *const *items, size_t count, size_t place, struct text key)
+{
+	return place < count && text_equal(key_of(items[place]), key);
+}
+
+/* Takes the reference. */
+static void list_put(struct list *list, const void *part)
+{
+	size_t place = list_place(list->items, list->count, key_of(part));
+
+	if (is_at(list->items, list->count, place, key_of(part))) {
+		part_release(list->items[place]);
+	} else {
+		list_make_room(list, list->count + 1);
+		memmove(&list->items[place + 1], &list->items[place],
+			(list->count - place) * sizeof *list->items);
+		list->count++;
+	}
+	list->items[place] = part;
+}
+
+static void list_remove(struct list *list, struct text key)
+{
+	size_t place = list_place(list->items, list->count, key);
+
+	if (!is_at(list->items, list->count, place, key))
+		return;
+	part_release(list->items[place]);
+	list->count--;
+	memmove(&list->items[place], &list->items[place + 1],
+		(list->count - place) * sizeof *list->items);
+}
+
+static void list_copy(struct list *list, const struct list *from)
+{
+	list_make_room(list, from->count);
+	for (size_t i = 0; i < from->count; i++) {
+		part_hold(from->items[i]);
+		list->items[list->count++] = from->items[i];
+	}
+}
+
+static void list_free(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		part_release(list->items[i]);
+	free(list->items);
 }
 
 /* --- services ------------------------------------------------------------------------------- */
 
-static void make_room(struct service_entry *entry, size_t count)
+/* What the lists hold is what the service shows. */
+static void show_parts(struct service_entry *entry)
 {
-	if (count <= entry->room)
-		return;
-	entry->room = count > entry->room * 2 ? count : entry->room * 2;
-	entry->actions = check_realloc(entry->actions, entry->room * sizeof *entry->actions);
-	entry->service.actions = entry->actions;
+	entry->service.nodes = (const struct node *const *)entry->nodes.items;
+	entry->service.node_count = entry->nodes.count;
+	entry->service.actions = (const struct action *const *)entry->actions.items;
+	entry->service.action_count = entry->actions.count;
 }
 
-struct service_entry *service_entry_new(const struct service *from, const struct service *actions)
+static struct service_entry *entry_new(const struct service *from)
 {
 	struct service s = *from;
 	struct text *const texts[] = {&s.space, &s.key, &s.name, &s.version, &s.settings};
-	size_t size = packed_size(texts, COUNT(texts));
+	struct service_entry *entry =
+		check_malloc(sizeof *entry + packed_size(texts, COUNT(texts)));
 
-	for (size_t i = 0; i < s.node_count; i++) {
-		struct node n = s.nodes[i];
-		struct text *const node_texts[] = {NODE_TEXTS(&n)};
-		size += sizeof n + packed_size(node_texts, COUNT(node_texts));
-	}
-	struct service_entry *entry = check_malloc(sizeof *entry + size);
-	struct node *nodes = (struct node *)(entry + 1);
-	char *at = (char *)(nodes + s.node_count);
-	pack(&at, texts, COUNT(texts));
-	for (size_t i = 0; i < s.node_count; i++) {
-		nodes[i] = s.nodes[i];
-		struct text *const node_texts[] = {NODE_TEXTS(&nodes[i])};
-		pack(&at, node_texts, COUNT(node_texts));
-	}
-	s.nodes = nodes;
-	s.actions = NULL;
-	s.action_count = 0;
+	pack((char *)(entry + 1), texts, COUNT(texts));
 	*entry = (struct service_entry){.service = s};
 	atomic_init(&entry->references, 1);
-	if (actions) {
-		make_room(entry, actions->action_count);
-		for (size_t i = 0; i < actions->action_count; i++)
-			entry->actions[i] = action_hold(actions->actions[i]);
-		entry->service.action_count = actions->action_count;
+	return entry;
+}
+
+static struct turn *turn_of(const struct service_entry *from)
+{
+	if (!from) {
+		struct turn *turn = check_calloc(1, sizeof *turn);
+		atomic_init(&turn->references, 1);
+		return turn;
 	}
+	atomic_fetch_add_explicit(&from->turn->references, 1, memory_order_relaxed);
+	return from->turn;
+}
+
+struct service_entry *service_entry_new(
+	const struct service *service, const struct service_entry *from)
+{
+	struct service_entry *entry = entry_new(service);
+
+	entry->turn = turn_of(from);
+	if (from) {
+		list_copy(&entry->nodes, &from->nodes);
+		list_copy(&entry->actions, &from->actions);
+	}
+	if (service->node_count)
+		list_put(&entry->nodes, node_new(service->nodes[0]));
+	else
+		list_remove(&entry->nodes, TEXT(""));
+	show_parts(entry);
+	return entry;
+}
+
+struct service_entry *service_entry_copy(const struct service_entry *from)
+{
+	struct service_entry *entry = entry_new(&from->service);
+
+	entry->turn = turn_of(from);
+	list_copy(&entry->nodes, &from->nodes);
+	list_copy(&entry->actions, &from->actions);
+	show_parts(entry);
 	return entry;
 }
 
@@ -128,63 +253,50 @@ void service_release(const struct service *service)
 
 	if (!entry || atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < entry->service.action_count; i++)
-		action_release(entry->actions[i]);
-	free(entry->actions);
+	list_free(&entry->nodes);
+	list_free(&entry->actions);
+	if (atomic_fetch_sub_explicit(&entry->turn->references, 1, memory_order_acq_rel) == 1)
+		free(entry->turn);
 	free(entry);
-}
-
-/* The index of the first action that is not before key. */
-static size_t action_place(const struct service *service, struct text key)
-{
-	size_t low = 0, high = service->action_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (text_compare(service->actions[middle]->key, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static bool action_is_at(const struct service *service, size_t place, struct text key)
-{
-	return place < service->action_count && text_equal(service->actions[place]->key, key);
 }
 
 void service_entry_put_action(struct service_entry *entry, const struct action *action)
 {
-	struct service *service = &entry->service;
-	size_t place = action_place(service, action->key);
+	list_put(&entry->actions, action_new(action));
+	show_parts(entry);
+}
 
-	if (action_is_at(service, place, action->key)) {
-		action_release(entry->actions[place]);
-	} else {
-		make_room(entry, service->action_count + 1);
-		memmove(&entry->actions[place + 1], &entry->actions[place],
-			(service->action_count - place) * sizeof *entry->actions);
-		service->action_count++;
-	}
-	entry->actions[place] = action_new(action);
+void service_entry_put_node(struct service_entry *entry, const struct node *node)
+{
+	list_put(&entry->nodes, node_new(node));
+	show_parts(entry);
 }
 
 void service_entry_remove_action(struct service_entry *entry, struct text key)
 {
-	struct service *service = &entry->service;
-	size_t place = action_place(service, key);
-
-	if (!action_is_at(service, place, key))
-		return;
-	action_release(entry->actions[place]);
-	service->action_count--;
-	memmove(&entry->actions[place], &entry->actions[place + 1],
-		(service->action_count - place) * sizeof *entry->actions);
+	list_remove(&entry->actions, key);
+	show_parts(entry);
 }
+
+void service_entry_remove_node(struct service_entry *entry, struct text key)
+{
+	list_remove(&entry->nodes, key);
+	show_parts(entry);
+}
+
+unsigned service_entry_turn(const struct service *service, bool again)
+{
+	struct turn *turn = ((const struct service_entry *)service)->turn;
+
+	return atomic_fetch_add_explicit(
+		again ? &turn->again : &turn->next, 1, memory_order_relaxed);
+}
+
+/* --- actions by name ------------------------------------------------------------------------ */
 
 static const struct action *action_by_short_name(const struct service *service, struct text name)
 {
+	const void *const *actions = (const void *const *)service->actions;
 	char small[256];
 
 	if (name.size > sizeof small)
@@ -194,8 +306,8 @@ static const struct action *action_by_short_name(const struct service *service, 
 		small[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 	}
 	struct text key = {small, name.size};
-	size_t place = action_place(service, key);
-	return action_is_at(service, place, key) ? service->actions[place] : NULL;
+	size_t place = list_place(actions, service->action_count, key);
+	return is_at(actions, service->action_count, place, key) ? service->actions[place] : NULL;
 }
 
 /* What follows "prefix." or, if name does not begin so, a text without data. */

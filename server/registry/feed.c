@@ -38,7 +38,8 @@ struct feed {
 	struct index *index;
 	int64_t poll_ns;
 	struct loop_task starting;
-	_Atomic int64_t applied; /* revision that the index holds */
+	const struct feed_listener *listeners; /* the last has no function */
+	_Atomic int64_t applied;               /* revision that the index holds */
 	_Atomic int64_t current_at;
 	atomic_bool ready;
 
@@ -134,15 +135,23 @@ static void note_failure(struct feed *f)
 	f->stale |= f->loading;
 }
 
+static void tell(struct feed *f)
+{
+	for (const struct feed_listener *l = f->listeners; l && l->changed; l++)
+		l->changed(l->arg, f->changes, f->change_count, f->position, f->loading);
+}
+
 static void apply(struct feed *f)
 {
 	if (f->loading) {
-		index_replace(f->index, f->changes, f->change_count);
+		index_replace(f->index, f->changes, f->change_count, f->position);
 		log_event(LOG_INFO, "registry loaded", LOG_NUMBER("revision", f->position),
 			LOG_NUMBER("entries", (int64_t)f->change_count));
 	} else if (f->change_count) {
-		index_apply(f->index, f->changes, f->change_count);
+		index_apply(f->index, f->changes, f->change_count, f->position);
 	}
+	if (f->loading || f->change_count)
+		tell(f);
 	f->failing = false;
 	atomic_store(&f->applied, f->position);
 	if (!f->full)
@@ -249,14 +258,15 @@ static void connected(void *arg, int thread)
 	ask(f);
 }
 
-struct feed *feed_start(
-	struct lanes *lanes, struct loop *home, struct index *index, int64_t poll_ms)
+struct feed *feed_start(struct lanes *lanes, struct loop *home, struct index *index,
+	const struct feed_listener *listeners, int64_t poll_ms)
 {
 	struct feed *f = check_calloc(1, sizeof *f);
 
 	f->lanes = lanes;
 	f->home = home;
 	f->index = index;
+	f->listeners = listeners;
 	f->poll_ns = poll_ms * CLOCK_MS;
 	f->last_ask = clock_now();
 	atomic_store(&f->current_at, f->last_ask);

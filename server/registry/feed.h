@@ -13,9 +13,18 @@
 
 struct feed;
 
-/* Changes only this index, which outlives it. home is a lane thread's loop. */
-struct feed *feed_start(
-	struct lanes *lanes, struct loop *home, struct index *index, int64_t poll_ms);
+/* Is told what the index has just been given. On the feed's thread; the changes live during the
+ * call. replaced: they are the whole state, what was before is void. */
+struct feed_listener {
+	void (*changed)(void *arg, const struct index_change *changes, size_t count,
+		int64_t revision, bool replaced);
+	void *arg;
+};
+
+/* Changes only this index, which outlives it, as do the listeners (NULL: none; the last one has no
+ * function). home is a lane thread's loop. */
+struct feed *feed_start(struct lanes *lanes, struct loop *home, struct index *index,
+	const struct feed_listener *listeners, int64_t poll_ms);
 /* The first load is in the index. Any thread. */
 bool feed_ready(const struct feed *feed);
 /* The revision that the index holds; 0 before the first load. Any thread. */

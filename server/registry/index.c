@@ -24,6 +24,7 @@ struct space {
 struct index {
 	pthread_rwlock_t lock;
 	struct table spaces; /* struct space */
+	int64_t revision;
 	uint64_t batch;
 };
 
@@ -114,19 +115,45 @@ static int by_key(const void *a, const void *b)
 
 struct service_list index_services(struct index *index, struct text name_space)
 {
+	int64_t revision;
+
+	return index_snapshot(index, name_space, TEXT(""), &revision);
+}
+
+static void add_to_list(struct service_list *list, struct service_entry *entry)
+{
+	if (!entry)
+		return;
+	service_entry_hold(entry);
+	list->items[list->count++] = &entry->service;
+}
+
+/* Under the lock. */
+static struct service_list list_services(const struct space *space, struct text key)
+{
 	struct service_list list = {0};
 	struct table_cursor cursor = {0};
 	struct service_entry *entry;
 
+	list.items = check_calloc(key.size ? 1 : space->services.count, sizeof *list.items);
+	if (key.size)
+		add_to_list(&list, table_get(&space->services, key));
+	else
+		while ((entry = table_next(&space->services, &cursor)))
+			add_to_list(&list, entry);
+	return list;
+}
+
+struct service_list index_snapshot(
+	struct index *index, struct text name_space, struct text key, int64_t *revision)
+{
+	struct service_list list = {0};
+
 	pthread_rwlock_rdlock(&index->lock);
+	*revision = index->revision;
 	const struct space *space = table_get(&index->spaces, name_space);
-	if (space) {
-		list.items = check_calloc(space->services.count, sizeof *list.items);
-		while ((entry = table_next(&space->services, &cursor))) {
-			service_entry_hold(entry);
-			list.items[list.count++] = &entry->service;
-		}
-	}
+	if (space)
+		list = list_services(space, key);
 	pthread_rwlock_unlock(&index->lock);
 	if (list.count)
 		qsort(list.items, list.count, sizeof *list.items, by_key);
@@ -209,8 +236,7 @@ static void put_service(struct table *spaces, uint64_t batch, const struct index
 {
 	struct space *space = space_of(spaces, change->space);
 	struct service_entry *old = table_get(&space->services, change->service_key);
-	struct service_entry *fresh =
-		service_entry_new(change->service, old ? &old->service : NULL);
+	struct service_entry *fresh = service_entry_new(change->service, old);
 
 	fresh->batch = batch;
 	put_entry(space, fresh, old);
@@ -232,7 +258,7 @@ static void delete_service(struct table *spaces, const struct index_change *chan
 	}
 }
 
-static void change_action(struct table *spaces, uint64_t batch, const struct index_change *change)
+static void change_part(struct table *spaces, uint64_t batch, const struct index_change *change)
 {
 	struct space *space = table_get(spaces, change->space);
 	struct service_entry *entry =
@@ -241,15 +267,21 @@ static void change_action(struct table *spaces, uint64_t batch, const struct ind
 	if (!entry)
 		return;
 	if (entry->batch != batch) {
-		struct service_entry *fresh = service_entry_new(&entry->service, &entry->service);
+		struct service_entry *fresh = service_entry_copy(entry);
 		fresh->batch = batch;
 		put_entry(space, fresh, entry);
 		entry = fresh;
 	}
+	space->nodes -= entry->service.node_count;
 	if (change->kind == INDEX_PUT_ACTION)
 		service_entry_put_action(entry, change->action);
+	else if (change->kind == INDEX_DELETE_ACTION)
+		service_entry_remove_action(entry, change->key);
+	else if (change->kind == INDEX_PUT_NODE)
+		service_entry_put_node(entry, change->node);
 	else
-		service_entry_remove_action(entry, change->action_key);
+		service_entry_remove_node(entry, change->key);
+	space->nodes += entry->service.node_count;
 }
 
 static void apply(
@@ -263,21 +295,27 @@ static void apply(
 		case INDEX_DELETE_SERVICE:
 			delete_service(spaces, c);
 			break;
+		case INDEX_PUT_NODE:
+		case INDEX_DELETE_NODE:
+		case INDEX_EXPIRE_NODE:
 		case INDEX_PUT_ACTION:
 		case INDEX_DELETE_ACTION:
-			change_action(spaces, batch, c);
+			change_part(spaces, batch, c);
 			break;
 		}
 }
 
-void index_apply(struct index *index, const struct index_change *changes, size_t count)
+void index_apply(
+	struct index *index, const struct index_change *changes, size_t count, int64_t revision)
 {
 	pthread_rwlock_wrlock(&index->lock);
 	apply(&index->spaces, ++index->batch, changes, count);
+	index->revision = revision;
 	pthread_rwlock_unlock(&index->lock);
 }
 
-void index_replace(struct index *index, const struct index_change *changes, size_t count)
+void index_replace(
+	struct index *index, const struct index_change *changes, size_t count, int64_t revision)
 {
 	struct table fresh = {.exact = true};
 
@@ -285,6 +323,7 @@ void index_replace(struct index *index, const struct index_change *changes, size
 	pthread_rwlock_wrlock(&index->lock);
 	struct table old = index->spaces;
 	index->spaces = fresh;
+	index->revision = revision;
 	pthread_rwlock_unlock(&index->lock);
 	spaces_clear(&old);
 }

@@ -17,11 +17,30 @@
 struct index;
 
 /* Where something is reached. */
-struct node {
-	struct text name;     /* a FATE server's node: "host:port" */
+struct address {
 	struct text host;     /* IPv6 without brackets */
 	struct text protocol; /* "http" or "https"; of an own address also "": not given */
 	int port;             /* 0: no address */
+};
+
+enum node_check { NODE_CHECK_NONE, NODE_CHECK_TCP, NODE_CHECK_HTTP };
+enum node_health { NODE_UNKNOWN, NODE_PASSING, NODE_FAILING }; /* unknown counts as passing */
+
+/* A node that lives: one whose lease has run out is not in the index. */
+struct node {
+	struct text key;  /* "" for the own node of a FATE server */
+	struct text name; /* of an own node "host:port" */
+	struct address address;
+	int weight;
+	bool enabled;
+	bool flapping;
+	enum node_health health;
+	enum node_check check;
+	struct text check_path;
+	struct text health_reason;
+	struct text metadata; /* JSON object */
+	int64_t health_ms;    /* when health changed; 0: never */
+	int64_t lease_ms;     /* 0: none */
 };
 
 struct action {
@@ -30,9 +49,10 @@ struct action {
 	struct text uri;  /* begins with "/" */
 	struct text method;
 	struct text protocol;              /* "" if it is the node's */
-	struct node own;                   /* server_info: an address of its own; port 0: none */
+	struct address own;                /* server_info: an address of its own; port 0: none */
 	struct text params, data, headers; /* JSON objects */
 	int64_t created_ms, updated_ms;    /* since 1970-01-01 UTC */
+	int64_t timeout_ms;                /* of a call; 0: the server's default */
 };
 
 struct service {
@@ -40,8 +60,9 @@ struct service {
 	struct text key;
 	struct text name; /* as first registered */
 	struct text version;
-	struct text settings; /* JSON object */
-	const struct node *nodes;
+	struct text settings;            /* JSON object */
+	int protect_percent;             /* as its settings say; -1: they do not */
+	const struct node *const *nodes; /* by key: an own node comes first */
 	size_t node_count;
 	const struct action *const *actions; /* by key */
 	size_t action_count;
@@ -61,6 +82,10 @@ struct service_list {
 	size_t count;
 };
 struct service_list index_services(struct index *index, struct text space);
+/* The same, or the one of that key if it is not empty, with the revision of the log at which it was
+ * so. */
+struct service_list index_snapshot(
+	struct index *index, struct text space, struct text key, int64_t *revision);
 struct service_list index_services_named(
 	struct index *index, struct text space, char *const *names, size_t count);
 void service_list_release(struct service_list *list);
@@ -76,13 +101,31 @@ struct index_size index_size(struct index *index);
 const struct action *service_action(const struct service *service, struct text name);
 /* "version.name" if it has a version, else the name. */
 struct text service_full_name(const struct service *service, struct arena *a);
-/* A call would find an address now. */
+/* Its own node's address, or NULL: what GetServer shows. */
+const struct node *service_own_node(const struct service *service);
+
+/* --- picking --------------------------------------------------------------------------------
+ *
+ * A node is up if it is enabled, not failing and not flapping. If at most protect_percent of the
+ * enabled nodes are up (0: never), checks are not believed: all enabled ones count as up. Nodes of
+ * weight 0 are picked only if there is no other. A service's settings may say its own
+ * "protectPercent", a number from 0 to 100.
+ */
+void index_protect(int percent); /* the server's own; once, at start */
+
+/* The next one of the weighted round robin among the nodes that are up and not among the tried
+ * ones; NULL if there is none. */
+const struct node *service_pick(
+	const struct service *service, const struct node *const *tried, size_t tried_count);
+/* Whether service_pick() may give that node. */
+bool node_available(const struct service *service, const struct node *node);
+/* A call would find a node now, or an own address of some action. */
 bool service_available(const struct service *service);
 bool action_available(const struct service *service, const struct action *action);
 
-/* protocol://host:port and uri; "" if there is no address. Brackets round an IPv6 address. An own
- * address wins over the service's first node, the action's protocol over the node's. */
-struct text action_url(const struct service *service, const struct action *action, struct arena *a);
+/* protocol://host:port and uri, brackets round an IPv6 address; an own address of the action wins
+ * over the node (NULL: none), the action's protocol over the node's. "" if there is no address. */
+struct text action_url(const struct action *action, const struct node *node, struct arena *a);
 
 /* Letters of ASCII in lower case, in the arena. */
 struct text index_key(struct text name, struct arena *a);
@@ -95,22 +138,35 @@ void index_free(struct index **index); /* NULL allowed; clears the pointer */
 enum index_change_kind {
 	INDEX_PUT_SERVICE,
 	INDEX_DELETE_SERVICE,
+	INDEX_PUT_NODE,
+	INDEX_DELETE_NODE,
+	INDEX_EXPIRE_NODE,
 	INDEX_PUT_ACTION,
 	INDEX_DELETE_ACTION
 };
 
+/* A row of the change log. Texts live as long as whoever made it says. */
 struct index_change {
 	enum index_change_kind kind;
+	int64_t revision; /* 0 of a loaded state, like all that follows up to the author */
+	int part;
+	int64_t at_ms;
+	struct text author_address, author_application, author_user, author_trace;
 	struct text space, service_key;
-	struct text action_key;  /* of the action kinds */
-	struct service *service; /* of INDEX_PUT_SERVICE: copied, without its actions, which stay */
-	struct action *action;   /* of INDEX_PUT_ACTION: copied */
+	struct text key; /* of the node or action */
+	/* By kind, of what is put; copied by the index. A service's actions and nodes stay as they
+	 * are, but for its own node: that is service->nodes[0], or none. */
+	struct service *service;
+	struct node *node;
+	struct action *action;
 };
 
-/* Applies the changes in order, visible all at once. An action of a service that is not there is
- * left out: its deletion came first. */
-void index_apply(struct index *index, const struct index_change *changes, size_t count);
+/* Applies the changes in order, visible all at once, and with them the revision. A node or an
+ * action of a service that is not there is left out: its deletion came first. */
+void index_apply(
+	struct index *index, const struct index_change *changes, size_t count, int64_t revision);
 /* The changes become the whole content. */
-void index_replace(struct index *index, const struct index_change *changes, size_t count);
+void index_replace(
+	struct index *index, const struct index_change *changes, size_t count, int64_t revision);
 
 #endif

@@ -41,6 +41,7 @@ static const struct service *describe(struct arena *a)
 {
 	struct service *s = ARENA_NEW(a, struct service);
 	struct node *node = ARENA_NEW(a, struct node);
+	const struct node **nodes = ARENA_NEW(a, const struct node *);
 	const struct action **actions;
 
 	while (node_service_actions[s->action_count])
@@ -52,10 +53,11 @@ static const struct service *describe(struct arena *a)
 		action->key = action->name = text_of(node_service_actions[i]);
 		actions[i] = action;
 	}
-	node->name = node_name();
+	*node = (struct node){.name = node_name(), .weight = 1, .enabled = true};
+	*nodes = node;
 	s->key = s->name = TEXT(NODE_SERVICE_NAME);
 	s->actions = actions;
-	s->nodes = node;
+	s->nodes = nodes;
 	s->node_count = 1;
 	return s;
 }
@@ -120,7 +122,7 @@ static void write_node_names(struct buffer *b, const struct service *s)
 	buffer_add_char(b, '[');
 	for (size_t i = 0; i < s->node_count; i++) {
 		json_write_comma(b);
-		json_write_string(b, s->nodes[i].name);
+		json_write_string(b, s->nodes[i]->name);
 	}
 	buffer_add_char(b, ']');
 }
@@ -175,7 +177,7 @@ static void list_services(struct listing *l, struct buffer *b)
 		if (l->grouping)
 			write_service(l, b, s, NULL);
 		for (size_t n = 0; !l->grouping && n < s->node_count; n++)
-			write_service(l, b, s, &s->nodes[n]);
+			write_service(l, b, s, s->nodes[n]);
 	}
 	buffer_add_char(b, ']');
 }
@@ -183,13 +185,13 @@ static void list_services(struct listing *l, struct buffer *b)
 /* --- actions -----------------------------------------------------------------------------------
  */
 
-static void write_endpoint(struct buffer *b, struct text node)
+static void write_endpoint(struct buffer *b, struct text node, bool available)
 {
 	json_write_comma(b);
 	buffer_add_char(b, '{');
 	write_text(b, TEXT("nodeID"), node);
-	write_bool(b, TEXT("state"), true);
-	write_bool(b, TEXT("available"), true);
+	write_bool(b, TEXT("state"), available);
+	write_bool(b, TEXT("available"), available);
 	buffer_add_char(b, '}');
 }
 
@@ -199,11 +201,13 @@ static void write_endpoints(
 	json_write_name(b, TEXT("endpoints"));
 	buffer_add_char(b, '[');
 	if (action->own.port > 0)
-		write_endpoint(b, text_of(arena_printf(l->c->arena, "%.*s:%d",
-					  TEXT_ARGS(action->own.host), action->own.port)));
+		write_endpoint(b,
+			text_of(arena_printf(l->c->arena, "%.*s:%d", TEXT_ARGS(action->own.host),
+				action->own.port)),
+			true);
 	else
 		for (size_t i = 0; i < s->node_count; i++)
-			write_endpoint(b, s->nodes[i].name);
+			write_endpoint(b, s->nodes[i]->name, node_available(s, s->nodes[i]));
 	buffer_add_char(b, ']');
 }
 
@@ -212,7 +216,9 @@ static void write_action_item(
 {
 	size_t count = action->own.port > 0 ? 1 : s->node_count;
 
-	if (l->only_available && count == 0)
+	bool available = action_available(s, action);
+
+	if (l->only_available && !available)
 		return;
 	json_write_comma(b);
 	buffer_add_char(b, '{');
@@ -220,7 +226,7 @@ static void write_action_item(
 	json_write_name(b, TEXT("count"));
 	buffer_printf(b, "%zu", count);
 	write_bool(b, TEXT("hasLocal"), is_internal(s));
-	write_bool(b, TEXT("available"), count > 0);
+	write_bool(b, TEXT("available"), available);
 	if (count > 0) {
 		json_write_name(b, TEXT("action"));
 		write_action(l, b, s, action);
@@ -278,7 +284,7 @@ static struct place *places_of(struct listing *l, size_t *count)
 		const struct service *s = l->services.items[i];
 
 		for (size_t n = 0; n < s->node_count; n++)
-			places[(*count)++] = (struct place){&s->nodes[n], s};
+			places[(*count)++] = (struct place){s->nodes[n], s};
 	}
 	if (*count > 0)
 		qsort(places, *count, sizeof(*places), by_node);
@@ -297,11 +303,11 @@ static void write_address(struct buffer *b, const struct place *p)
 		return;
 	}
 	buffer_add_char(b, '[');
-	json_write_string(b, p->node->host);
+	json_write_string(b, p->node->address.host);
 	buffer_add_char(b, ']');
-	write_text(b, TEXT("hostname"), p->node->host);
+	write_text(b, TEXT("hostname"), p->node->address.host);
 	buffer_printf(b, ",\"port\":%d,\"client\":{\"type\":\"%.*s\"},\"lastHeartbeatTime\":null",
-		p->node->port, TEXT_ARGS(p->node->protocol));
+		p->node->address.port, TEXT_ARGS(p->node->address.protocol));
 }
 
 /* The places of one node. */
@@ -310,10 +316,10 @@ static void write_node(struct listing *l, struct buffer *b, const struct place *
 	json_write_comma(b);
 	buffer_add_char(b, '{');
 	write_text(b, TEXT("id"), p->node->name);
-	write_bool(b, TEXT("available"), true);
+	write_bool(b, TEXT("available"), node_available(p->service, p->node));
 	write_bool(b, TEXT("local"), is_internal(p->service));
 	write_raw(b, TEXT("config"), TEXT(""));
-	write_raw(b, TEXT("metadata"), TEXT(""));
+	write_raw(b, TEXT("metadata"), p->node->metadata);
 	write_address(b, p);
 	buffer_add_text(b, TEXT(",\"udpAddress\":null,\"cpu\":null,\"cpuSeq\":null,\"seq\":1,"
 				"\"offlineSince\":null"));

@@ -1,14 +1,37 @@
-/* The service's start and end, and what its handlers share. */
+/*
+ * The service's start and end, and what its handlers share.
+ *
+ * The feed tells leases, checks and recent changes what the index has been given. What belongs to
+ * nobody in particular, and is done now and then, is done here.
+ */
 #include "server/registry/registry.h"
 
 #include "base/metric.h"
+#include "server/registry/checks.h"
+#include "server/registry/errand.h"
 #include "server/registry/feed.h"
+#include "server/registry/node_health.h"
 #include "server/registry/registry_store.h"
+#include "server/registry/upstream.h"
+#include "server/registry/watch.h"
+
+enum {
+	RECENT_CHANGES = 65536,
+	RECENT_BYTES = 64 * 1024 * 1024,
+	WATCHES_EVERY_MS = 1000,
+	HISTORY_EVERY_MS = 3600 * 1000,
+};
 
 static struct {
 	struct registry_options options;
 	struct index *index;
+	struct recent *recent;
+	struct leases *leases;
+	struct checks *checks;
 	struct feed *feed;
+	struct feed_listener listeners[4];
+	struct errand history;
+	struct loop_task starting;
 } registry;
 
 /* --- metrics -------------------------------------------------------------------------------- */
@@ -52,15 +75,90 @@ static struct metric metrics[] = {
 		.read = lag},
 };
 
+/* --- recent changes ------------------------------------------------------------------------- */
+
+static void recent_changed(void *arg, const struct index_change *changes, size_t count,
+	int64_t revision, bool replaced)
+{
+	recent_add(registry.recent, changes, count, revision, replaced);
+	bell_ring(call_streams(), recent_bell(registry.recent));
+}
+
+/* --- now and then --------------------------------------------------------------------------- */
+
+static void look_at_watches(void *arg)
+{
+	watches_break_off_slow(registry.options.watch_patience_ms);
+}
+
+static void keep_history(void *arg)
+{
+	struct errand *e = &registry.history;
+
+	if (!errand_begin(e))
+		return;
+	struct text *days = ARENA_NEW(e->arena, struct text);
+	*days = text_of(arena_printf(e->arena, "%d", registry.options.history_days));
+	errand_send(e, &store_keep_history, days);
+}
+
+static void start_timers(struct loop_task *task)
+{
+	struct loop *home = registry.history.home;
+
+	loop_every(home, WATCHES_EVERY_MS, look_at_watches, NULL);
+	loop_every(home, HISTORY_EVERY_MS, keep_history, NULL);
+	keep_history(NULL);
+}
+
 /* --- life ----------------------------------------------------------------------------------- */
 
-void registry_start(const struct registry_options *options, struct lanes *lanes)
+static void start_parts(struct lanes *lanes, struct fetch_lane *checks, struct loop *home)
 {
+	const struct registry_options *o = &registry.options;
+	const char *name = node_name().data;
+
+	registry.recent = recent_new(RECENT_CHANGES, RECENT_BYTES);
+	registry.leases = leases_start(&(struct leases_options){
+		.lanes = lanes,
+		.home = home,
+		.server_name = name,
+		.forget_after_ms = o->forget_after_ms,
+	});
+	registry.checks = checks_start(&(struct checks_options){
+		.lanes = lanes,
+		.fetch = checks,
+		.home = home,
+		.server_name = name,
+		.interval_ms = o->check_interval_ms,
+		.timeout_ms = o->check_timeout_ms,
+		.down_after = o->check_down_after,
+		.up_after = o->check_up_after,
+		.at_once = o->checks_at_once,
+		.member_ms = 1000,
+	});
+}
+
+void registry_start(
+	const struct registry_options *options, struct lanes *lanes, struct fetch_lane *checks)
+{
+	struct loop *home = lane_loop(lanes, 0);
+
 	registry.options = *options;
 	registry.index = index_new();
-	registry.feed = feed_start(lanes, lane_loop(lanes, 0), registry.index, options->poll_ms);
+	index_protect(options->protect_percent);
+	start_parts(lanes, checks, home);
+	registry.listeners[0] = (struct feed_listener){recent_changed, NULL};
+	registry.listeners[1] = (struct feed_listener){leases_changed, registry.leases};
+	registry.listeners[2] = (struct feed_listener){checks_changed, registry.checks};
+	registry.feed =
+		feed_start(lanes, home, registry.index, registry.listeners, options->poll_ms);
+	registry.history = (struct errand){.lanes = lanes, .home = home};
+	registry.starting.run = start_timers;
+	loop_post(home, &registry.starting);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
 		metric_register(&metrics[i]);
+	metric_register(&upstream_other_nodes);
 }
 
 bool registry_ready(void)
@@ -68,15 +166,34 @@ bool registry_ready(void)
 	return registry.feed && feed_ready(registry.feed);
 }
 
+void registry_leave(void)
+{
+	checks_leave(registry.checks);
+}
+
 void registry_stop(void)
 {
 	feed_free(&registry.feed);
+	checks_free(&registry.checks);
+	leases_free(&registry.leases);
+	recent_free(&registry.recent);
+	errand_end(&registry.history);
 	index_free(&registry.index);
 }
 
 const struct registry_options *registry_settings(void)
 {
 	return &registry.options;
+}
+
+struct leases *registry_leases(void)
+{
+	return registry.leases;
+}
+
+struct recent *registry_recent(void)
+{
+	return registry.recent;
 }
 
 struct index *registry_index(struct call *c)

@@ -5,6 +5,8 @@
  */
 #include "server/registry/registry_store.h"
 
+#include "server/db/array.h"
+
 #define CALLER_COLUMNS 4
 
 static const struct statement put_servers = {
@@ -20,9 +22,9 @@ static const struct statement put_services = {
 	.name = "registry_put_services",
 	.sql = "SELECT r_position, r_revision FROM registry.register_services($1::text[], "
 	       "$2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], "
-	       "$8::integer[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], "
-	       "$14::text[], $15::text[], $16::text[])",
-	.parameters = 16,
+	       "$8::integer[], $9::text[], $10::text[], $11::text[], $12::text[], "
+	       "$13::integer[], $14::text[], $15::text[], $16::text[], $17::text[])",
+	.parameters = 17,
 };
 
 static const struct statement put_all = {
@@ -45,32 +47,83 @@ static const struct statement delete_service = {
 	.parameters = 7,
 };
 
+static const struct statement put_nodes = {
+	.name = "registry_put_nodes",
+	.sql = "SELECT r_position, r_revision FROM registry.register_nodes($1::text[], $2::text[], "
+	       "$3::text[], $4::text[], $5::integer[], $6::text[], $7::integer[], $8::boolean[], "
+	       "$9::text[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], "
+	       "$15::text[], $16::text[])",
+	.parameters = 16,
+};
+
+static const struct statement update_node = {
+	.name = "registry_update_node",
+	.sql = "SELECT registry.update_node($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+	.parameters = 10,
+};
+
+static const struct statement delete_node = {
+	.name = "registry_delete_node",
+	.sql = "SELECT registry.deregister_node($1, $2, $3, $4, $5, $6, $7)",
+	.parameters = 7,
+};
+
+static const struct statement renew_lease = {
+	.name = "registry_renew_lease",
+	.sql = "SELECT registry.renew_lease($1, $2, $3)",
+	.parameters = 3,
+};
+
 /* One statement, hence one snapshot: the revision and the state belong together. */
 const struct statement store_load = {
 	.name = "registry_load",
-	.sql = "SELECT revision, namespace, kind, service_key, name, 'put', value FROM ("
-	       "SELECT 0 AS place, (SELECT coalesce(max(revision), 0) FROM registry.change) "
-	       "AS revision, NULL AS namespace, NULL AS kind, NULL AS service_key, NULL AS name, "
-	       "NULL::json AS value "
+	.sql = "SELECT revision, namespace, kind, service_key, name, 'put', value, NULL, NULL, "
+	       "NULL, NULL, NULL, NULL FROM ("
+	       "SELECT 0 AS place, greatest((SELECT max(revision) FROM registry.change), "
+	       "(SELECT forgotten FROM registry.history)) AS revision, NULL AS namespace, "
+	       "NULL AS kind, NULL AS service_key, NULL AS name, NULL::json AS value "
 	       "UNION ALL SELECT CASE kind WHEN 'service' THEN 1 ELSE 2 END, NULL, namespace, "
-	       "kind, "
-	       "service_key, name, value FROM registry.state) s "
+	       "kind, service_key, name, value FROM registry.state) s "
 	       "ORDER BY place, namespace, service_key, name",
+	.parameters = 0,
+};
+
+#define CHANGE_COLUMNS                                                                             \
+	"revision, namespace, kind, service_key, name, operation, value, part, "                   \
+	"registry.milliseconds(at), caller_address, caller_application, caller_user, trace"
+
+const struct statement store_keep_history = {
+	.name = "registry_keep_history",
+	.sql = "SELECT registry.keep_history($1::integer)",
+	.parameters = 1,
+};
+
+const struct statement store_position = {
+	.name = "registry_position",
+	.sql = "SELECT greatest((SELECT max(revision) FROM registry.change), forgotten), forgotten "
+	       "FROM registry.history",
 	.parameters = 0,
 };
 
 const struct statement store_follow = {
 	.name = "registry_follow",
-	.sql = "SELECT revision, namespace, kind, service_key, name, operation, value "
-	       "FROM registry.changes_after($1, $2)",
+	.sql = "SELECT " CHANGE_COLUMNS " FROM registry.changes_after($1, $2)",
 	.parameters = 2,
+};
+
+const struct statement store_read_log = {
+	.name = "registry_read_log",
+	.sql = "SELECT " CHANGE_COLUMNS " FROM registry.changes_behind($1, $2, $3, $4)",
+	.parameters = 4,
 };
 
 /* Larger batches cost less a row, but then all callers wait for one batch, and PostgreSQL for their
  * next calls. */
 static const struct append_log server_log = {.statement = &put_servers, .columns = 9, .batch = 128};
 static const struct append_log service_log = {
-	.statement = &put_services, .columns = 16, .batch = 128};
+	.statement = &put_services, .columns = 17, .batch = 128};
+
+static const struct append_log node_log = {.statement = &put_nodes, .columns = 16, .batch = 128};
 
 /* SQL NULL for a text that was not given. */
 static struct text or_null(struct text t)
@@ -130,7 +183,7 @@ enum next store_put_server(struct call *c, const struct store_server *server,
 enum next store_put_service(struct call *c, const struct store_service *service,
 	enum next (*then)(struct call *c, const struct rows *rows, int row))
 {
-	struct text *columns = arena_array(c->arena, 16, sizeof *columns);
+	struct text *columns = arena_array(c->arena, 17, sizeof *columns);
 
 	columns[0] = c->caller.space;
 	columns[1] = service->server_name;
@@ -144,9 +197,31 @@ enum next store_put_service(struct call *c, const struct store_service *service,
 	columns[9] = service->params;
 	columns[10] = service->data;
 	columns[11] = service->headers;
-	put_caller(c, &columns[12]);
+	columns[12] = service->timeout_ms ? number(c, service->timeout_ms) : (struct text){0};
+	put_caller(c, &columns[13]);
 	return append(
 		c, &service_log, batch_key(c, service->server_name, service->name), columns, then);
+}
+
+enum next store_put_node(struct call *c, const struct store_node *node,
+	enum next (*then)(struct call *c, const struct rows *rows, int row))
+{
+	struct text *columns = arena_array(c->arena, 16, sizeof *columns);
+
+	columns[0] = c->caller.space;
+	columns[1] = node->service_name;
+	columns[2] = node->name;
+	columns[3] = node->host;
+	columns[4] = number(c, node->port);
+	columns[5] = node->protocol;
+	columns[6] = number(c, node->weight);
+	columns[7] = node->enabled ? TEXT("true") : TEXT("false");
+	columns[8] = node->metadata;
+	columns[9] = node->check;
+	columns[10] = or_empty(node->check_path);
+	columns[11] = node->lease_ms ? number(c, node->lease_ms) : (struct text){0};
+	put_caller(c, &columns[12]);
+	return append(c, &node_log, batch_key(c, node->service_name, node->name), columns, then);
 }
 
 int64_t store_put_revision(const struct rows *rows, int row)
@@ -155,24 +230,6 @@ int64_t store_put_revision(const struct rows *rows, int row)
 }
 
 /* --- statements of their own ---------------------------------------------------------------- */
-
-/* Adds an element to the text of an SQL array, {"a","b"}. */
-static void array_add(struct buffer *array, struct text element)
-{
-	buffer_add_text(array, array->size == 0 ? TEXT("{\"") : TEXT(",\""));
-	for (size_t i = 0; i < element.size; i++) {
-		if (element.data[i] == '"' || element.data[i] == '\\')
-			buffer_add_char(array, '\\');
-		buffer_add_char(array, element.data[i]);
-	}
-	buffer_add_char(array, '"');
-}
-
-static struct text array_text(struct buffer *array)
-{
-	buffer_add_text(array, array->size == 0 ? TEXT("{}") : TEXT("}"));
-	return buffer_text(array);
-}
 
 enum next store_put_all(struct call *c, const struct store_server *servers, size_t server_count,
 	const struct store_service *services, size_t service_count,
@@ -228,4 +285,49 @@ enum next store_delete_service(struct call *c, struct text server_name, struct t
 int64_t store_revision(const struct rows *rows)
 {
 	return rows_int64(rows, 0, 0);
+}
+
+enum next store_update_node(struct call *c, struct text service_name, struct text name, int weight,
+	int enabled, struct text metadata,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	struct text *parameters = arena_array(c->arena, 10, sizeof *parameters);
+
+	parameters[0] = c->caller.space;
+	parameters[1] = service_name;
+	parameters[2] = name;
+	parameters[3] = weight < 0 ? (struct text){0} : number(c, weight);
+	if (enabled >= 0)
+		parameters[4] = enabled ? TEXT("true") : TEXT("false");
+	parameters[5] = metadata;
+	put_caller(c, &parameters[6]);
+	return change(c, &update_node, parameters, then);
+}
+
+enum next store_delete_node(struct call *c, struct text service_name, struct text name,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	struct text *parameters = arena_array(c->arena, 7, sizeof *parameters);
+
+	parameters[0] = c->caller.space;
+	parameters[1] = service_name;
+	parameters[2] = name;
+	put_caller(c, &parameters[3]);
+	return change(c, &delete_node, parameters, then);
+}
+
+enum next store_renew_lease(struct call *c, struct text service_name, struct text name,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	struct text *parameters = arena_array(c->arena, 3, sizeof *parameters);
+
+	parameters[0] = c->caller.space;
+	parameters[1] = service_name;
+	parameters[2] = name;
+	return change(c, &renew_lease, parameters, then);
+}
+
+int64_t store_lease_ms(const struct rows *rows)
+{
+	return rows_null(rows, 0, 0) ? -1 : rows_int64(rows, 0, 0);
 }

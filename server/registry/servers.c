@@ -39,14 +39,14 @@ enum next registry_register_server(struct call *c)
 
 /* --- GetServer, ListServers ----------------------------------------------------------------- */
 
-static Registry__ServerAddress *address_of(struct call *c, const struct service *service)
+static Registry__ServerAddress *address_of(struct call *c, const struct node *node)
 {
 	Registry__ServerAddress *address = ARENA_NEW(c->arena, Registry__ServerAddress);
 
 	registry__server_address__init(address);
-	address->host = (char *)service->nodes[0].host.data;
-	address->port = service->nodes[0].port;
-	address->protocol = (char *)service->nodes[0].protocol.data;
+	address->host = (char *)node->address.host.data;
+	address->port = node->address.port;
+	address->protocol = (char *)node->address.protocol.data;
 	return address;
 }
 
@@ -61,8 +61,9 @@ enum next registry_get_server(struct call *c)
 	if (!index || !valid_required(&v, "server_name", name))
 		return failed(c);
 	const struct service *service = index_service(index, c->caller.space, name);
-	if (service && service->node_count)
-		out.data = address_of(c, service);
+	const struct node *node = service ? service_own_node(service) : NULL;
+	if (node)
+		out.data = address_of(c, node);
 	enum next next = REPLY(c, &out);
 	service_release(service);
 	return next;
@@ -78,13 +79,14 @@ enum next registry_list_servers(struct call *c)
 	struct service_list list = index_services(index, c->caller.space);
 	out.data = arena_array(c->arena, list.count, sizeof *out.data);
 	for (size_t i = 0; i < list.count; i++) {
-		if (list.items[i]->node_count == 0)
+		const struct node *node = service_own_node(list.items[i]);
+		if (!node)
 			continue;
 		Registry__ListServersResponse__DataEntry *entry =
 			ARENA_NEW(c->arena, Registry__ListServersResponse__DataEntry);
 		registry__list_servers_response__data_entry__init(entry);
 		entry->key = (char *)list.items[i]->name.data;
-		entry->value = address_of(c, list.items[i]);
+		entry->value = address_of(c, node);
 		out.data[out.n_data++] = entry;
 	}
 	enum next next = REPLY(c, &out);

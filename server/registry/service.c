@@ -20,34 +20,25 @@ struct text service_full_name(const struct service *service, struct arena *a)
 		a, "%.*s.%.*s", TEXT_ARGS(service->version), TEXT_ARGS(service->name)));
 }
 
-bool action_available(const struct service *service, const struct action *action)
+const struct node *service_own_node(const struct service *service)
 {
-	return action->own.port > 0 || service->node_count > 0;
+	return service->node_count && service->nodes[0]->key.size == 0 ? service->nodes[0] : NULL;
 }
 
-bool service_available(const struct service *service)
-{
-	if (service->node_count > 0)
-		return true;
-	for (size_t i = 0; i < service->action_count; i++)
-		if (action_available(service, service->actions[i]))
-			return true;
-	return false;
-}
-
-struct text action_url(const struct service *service, const struct action *action, struct arena *a)
+struct text action_url(const struct action *action, const struct node *node, struct arena *a)
 {
 	bool own = action->own.port > 0;
 
-	if (!own && service->node_count == 0)
+	if (!own && !node)
 		return TEXT("");
-	const struct node *node = own ? &action->own : &service->nodes[0];
-	struct text protocol = action->protocol.size ? action->protocol : node->protocol;
-	if (own && node->protocol.size)
-		protocol = node->protocol;
+	const struct address *address = own ? &action->own : &node->address;
+	struct text protocol = action->protocol.size ? action->protocol : address->protocol;
+	if (own && address->protocol.size)
+		protocol = address->protocol;
 	if (protocol.size == 0)
 		protocol = TEXT("http");
-	bool ipv6 = text_find(node->host, ':', 0) < node->host.size;
+	bool ipv6 = text_find(address->host, ':', 0) < address->host.size;
 	return text_of(arena_printf(a, ipv6 ? "%.*s://[%.*s]:%d%.*s" : "%.*s://%.*s:%d%.*s",
-		TEXT_ARGS(protocol), TEXT_ARGS(node->host), node->port, TEXT_ARGS(action->uri)));
+		TEXT_ARGS(protocol), TEXT_ARGS(address->host), address->port,
+		TEXT_ARGS(action->uri)));
 }

@@ -3,6 +3,7 @@
 #include "server/registry/bulk.h"
 #include "server/registry/registry.h"
 #include "server/registry/registry_store.h"
+#include "server/registry/upstream.h"
 #include "server/registry/validate.h"
 #include "steps.gen.h"
 
@@ -35,8 +36,12 @@ static bool read_own_address(
 static bool read_service(const struct validation *v, const Registry__RegisterServiceRequest *in,
 	struct store_service *s)
 {
-	*s = (struct store_service){
-		.server_name = text_of(in->server_name), .name = text_of(in->service_name)};
+	*s = (struct store_service){.server_name = text_of(in->server_name),
+		.name = text_of(in->service_name),
+		.timeout_ms = in->timeout_ms};
+	if (in->_timeout_ms_case &&
+		!valid_range(v, "timeout_ms", in->timeout_ms, 1, UPSTREAM_TIMEOUT_MS_MAX))
+		return false;
 	return valid_server_name(v, "server_name", s->server_name) &&
 	       valid_service_name(v, "service_name", s->name) &&
 	       valid_uri(v, "uri", text_of(in->uri), &s->uri) &&
@@ -145,12 +150,13 @@ static void find_in(struct call *c, const Registry__QueryServicesRequest *in,
 {
 	if (!among(service->name, in->server_name, in->n_server_name, text_equal_nocase))
 		return;
+	const struct node *node = service->node_count ? service->nodes[0] : NULL;
 	for (size_t i = 0; i < service->action_count; i++) {
 		const struct action *action = service->actions[i];
 		if (!among(action->name, in->service_name, in->n_service_name, text_equal_nocase) ||
 			!among(action->method, in->method, in->n_method, text_equal_nocase))
 			continue;
-		struct text url = action_url(service, action, c->arena);
+		struct text url = action_url(action, node, c->arena);
 		if (among(url, in->url, in->n_url, text_equal))
 			add_row(c, found, row_of(c, service, action, url));
 	}

@@ -1,5 +1,5 @@
 /*
- * The same rules stand as constraints in migrations/0001_create_registry.sql: what passes here and
+ * Most rules stand as constraints in migrations/ too: what passes here and
  * is refused there would cost its whole batch a second try.
  */
 #include "server/registry/validate.h"
@@ -8,11 +8,12 @@
 
 #include "base/json.h"
 
-#define NAME_LIMIT            255
-#define HOST_LIMIT            253
-#define URI_LIMIT             2048
+#define NAME_LIMIT             255
+#define APPLICATION_NAME_LIMIT 32
+#define HOST_LIMIT             253
+#define URI_LIMIT              2048
 
-#define REFUSE(v, field, ...) status_field((v)->status, (v)->arena, path(v, field), __VA_ARGS__)
+#define REFUSE(v, field, ...)  status_field((v)->status, (v)->arena, path(v, field), __VA_ARGS__)
 
 static const char *path(const struct validation *v, const char *field)
 {
@@ -73,6 +74,67 @@ bool valid_server_name(const struct validation *v, const char *field, struct tex
 	if (is_one_of(name, reserved))
 		return REFUSE(v, field, "\"%.*s\" is reserved", TEXT_ARGS(name));
 	return true;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_made_of(struct text t, const char *others)
+{
+	for (size_t i = 0; i < t.size; i++)
+		if (!is_letter(t.data[i]) && !is_digit(t.data[i]) &&
+			(t.data[i] == '\0' || !strchr(others, t.data[i])))
+			return false;
+	return true;
+}
+
+bool valid_application_name(const struct validation *v, const char *field, struct text name)
+{
+	if (!valid_server_name(v, field, name))
+		return false;
+	if (name.size > APPLICATION_NAME_LIMIT)
+		return REFUSE(v, field, "must have at most %d bytes", APPLICATION_NAME_LIMIT);
+	if (!is_made_of(name, "-_") || is_digit(name.data[0]))
+		return REFUSE(v, field,
+			"must be letters, digits, \"-\" or \"_\", and not begin with a digit");
+	return true;
+}
+
+/* Behind the last "-": digits only. */
+static bool has_start_time(struct text name)
+{
+	size_t at = name.size;
+
+	while (at > 0 && is_digit(name.data[at - 1]))
+		at--;
+	return at < name.size && at > 1 && name.data[at - 1] == '-';
+}
+
+bool valid_node_name(const struct validation *v, const char *field, struct text name)
+{
+	if (!valid_required(v, field, name))
+		return false;
+	if (name.size > NAME_LIMIT)
+		return REFUSE(v, field, "must have at most %d bytes", NAME_LIMIT);
+	if (!is_made_of(name, "-_.") || !has_start_time(name))
+		return REFUSE(v, field,
+			"must be hostname-starttime or proxy-hostname-starttime, of letters, "
+			"digits, \"-\", \"_\" and \".\", starttime of digits");
+	return true;
+}
+
+bool valid_range(
+	const struct validation *v, const char *field, int64_t number, int64_t least, int64_t most)
+{
+	return (number >= least && number <= most) ||
+	       REFUSE(v, field, "must be %lld to %lld", (long long)least, (long long)most);
 }
 
 static bool is_ipv6(struct text host)

@@ -21,6 +21,13 @@ bool valid_required(const struct validation *v, const char *field, struct text g
 bool valid_server_name(const struct validation *v, const char *field, struct text name);
 /* 1 to 255 bytes, no control characters or "/". */
 bool valid_service_name(const struct validation *v, const char *field, struct text name);
+/* Document 003: letters, digits, "-", "_", not beginning with a digit, at most 32 bytes; not
+ * reserved. */
+bool valid_application_name(const struct validation *v, const char *field, struct text name);
+/* Document 003: "hostname-starttime" or "proxy-hostname-starttime", starttime in digits. */
+bool valid_node_name(const struct validation *v, const char *field, struct text name);
+bool valid_range(
+	const struct validation *v, const char *field, int64_t number, int64_t least, int64_t most);
 /* Host name or IP address without brackets, 1 to 253 bytes. */
 bool valid_host(const struct validation *v, const char *field, struct text host);
 bool valid_port(const struct validation *v, const char *field, bool given, int32_t port);

@@ -128,3 +128,25 @@ class Database:
 
     def rows(self, sql):
         return psql(self.url, sql)
+
+
+class Session:
+    """psql that stays, for transactions that are held open."""
+
+    def __init__(self, url):
+        self.process = subprocess.Popen(
+            [BIN + "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate("\\q\n")
+
+    def run(self, sql):
+        """Returns when it has been done."""
+        self.process.stdin.write(sql + "\n\\echo done\n")
+        self.process.stdin.flush()
+        while (line := self.process.stdout.readline()) != "done\n":
+            assert line, "psql has ended"

@@ -91,8 +91,10 @@ class Server(Program):
     def __init__(self, database_url, *arguments, wait=True, program="junctiond"):
         self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp")
         self.socket = os.path.join(self.folder, "grpc.sock")
+        # Most tests register addresses where nobody listens, hence no checks.
         super().__init__(program, "--listen", "127.0.0.1:0", "--socket", self.socket,
-                         "--admin", "127.0.0.1:0", *arguments, environment={"JUNCTION_DATABASE_URL": database_url})
+                         "--admin", "127.0.0.1:0", "--check-interval-ms", "0", *arguments,
+                         environment={"JUNCTION_DATABASE_URL": database_url})
         self.wait_listening(2)
         self.address = next(a for kind, a in self.addresses if not a.startswith("unix:"))
         if wait:
@@ -174,7 +176,7 @@ class Upstream:
     answer(request) -> (status, headers, body); request has method, path, headers, body.
     """
 
-    def __init__(self, answer):
+    def __init__(self, answer, port=0):
         upstream = self
         self.requests = []
 
@@ -202,7 +204,7 @@ class Upstream:
             def method(self):
                 return self.command
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
@@ -230,7 +232,7 @@ class Stubs:
         self.folder = tempfile.mkdtemp(prefix="jt-stubs-")
         protos = ["junction/v1/options.proto", "junction/v1/registry.proto",
                   "junction/v1/trial.proto", "grpc/reflection/v1/reflection.proto",
-                  "google/api/http.proto", "google/api/annotations.proto",
+                  "google/api/http.proto", "google/api/annotations.proto", "google/api/httpbody.proto",
                   "google/rpc/status.proto", "google/rpc/error_details.proto",
                   "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"]
         # Debian's grpc package for Python lives in a package "grpc" too: our generated grpc.health

@@ -280,6 +280,28 @@ static void the_message_is_success_or_the_reason_or_what_the_status_means(void *
 	assert_string_equal(message(599, ""), "status 599");
 }
 
+static const char *content_type(const char *name, const char *value)
+{
+	const struct fetch_header headers[] = {
+		{TEXT("x-other"), TEXT("text/other")}, {text_of(name), text_of(value)}};
+	const struct fetch_response response = {.headers = headers, .header_count = 2};
+
+	return call_content_type(arena, &response);
+}
+
+static void a_content_type_is_ascii_of_bounded_size(void **state)
+{
+	char *long_type = arena_printf(arena, "text/%01020d", 0);
+
+	assert_string_equal(content_type("CONTENT-TYPE", "text/x; a=\"b\""), "text/x; a=\"b\"");
+	assert_string_equal(content_type("content-types", "text/x"), "");
+	assert_string_equal(content_type("content-type", "text/\xc3\xa9"), "");
+	assert_string_equal(content_type("content-type", "text\x01"), "");
+	assert_string_equal(content_type("content-type", long_type), "");
+	long_type[1024] = '\0';
+	assert_string_equal(content_type("content-type", long_type), long_type);
+}
+
 #define SHAPE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -303,6 +325,7 @@ int main(void)
 		SHAPE_TEST(other_text_is_a_string_and_other_bytes_are_base64),
 		SHAPE_TEST(a_large_json_body_takes_no_memory_to_judge),
 		SHAPE_TEST(the_message_is_success_or_the_reason_or_what_the_status_means),
+		SHAPE_TEST(a_content_type_is_ascii_of_bounded_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

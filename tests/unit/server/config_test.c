@@ -15,7 +15,7 @@
 #define URL "--database-url=postgresql:///x"
 
 /* What was read lives as long as the process: kept, so that it is no leak. */
-static struct config kept[16];
+static struct config kept[32];
 static size_t kept_count;
 
 static const struct config *read_options(const char *const *arguments)
@@ -129,6 +129,37 @@ static void a_wrong_value_is_refused_by_name(void **state)
 	REFUSED("again", URL, "migrate", "again");
 }
 
+static void nodes_are_checked_unless_said(void **state)
+{
+	const struct config *c = READ(URL);
+	assert_int_equal(c->check_interval_ms, 10000);
+	assert_int_equal(c->check_timeout_ms, 2000);
+	assert_int_equal(c->check_down_after, 2);
+	assert_int_equal(c->check_up_after, 1);
+	assert_int_equal(c->checks_at_once, 256);
+	assert_int_equal(c->protect_percent, 0);
+	c = READ(URL, "--check-interval-ms=0", "--protect-percent=100");
+	assert_int_equal(c->check_interval_ms, 0);
+	assert_int_equal(c->protect_percent, 100);
+	REFUSED("--check-interval-ms", URL, "--check-interval-ms=-1");
+	REFUSED("--check-timeout-ms", URL, "--check-timeout-ms=0");
+	REFUSED("--check-down-after", URL, "--check-down-after=0");
+	REFUSED("--check-up-after", URL, "--check-up-after=0");
+	REFUSED("--checks-at-once", URL, "--checks-at-once=0");
+	REFUSED("--protect-percent", URL, "--protect-percent=101");
+}
+
+static void what_is_kept_has_an_end(void **state)
+{
+	const struct config *c = READ(URL);
+	assert_int_equal(c->history_days, 90);
+	assert_int_equal(c->forget_nodes_after_ms, 3600000);
+	assert_int_equal(c->watch_patience_ms, 30000);
+	REFUSED("--history-days", URL, "--history-days=0");
+	REFUSED("--forget-nodes-after-ms", URL, "--forget-nodes-after-ms=-1");
+	REFUSED("--watch-patience-ms", URL, "--watch-patience-ms=99");
+}
+
 static void migrate_is_a_command(void **state)
 {
 	const struct config *c = READ("migrate", URL);
@@ -144,6 +175,8 @@ int main(void)
 		cmocka_unit_test(egress_to_loopback_follows_the_listeners_unless_said),
 		cmocka_unit_test(the_socket_is_one_more_address),
 		cmocka_unit_test(a_wrong_value_is_refused_by_name),
+		cmocka_unit_test(nodes_are_checked_unless_said),
+		cmocka_unit_test(what_is_kept_has_an_end),
 		cmocka_unit_test(migrate_is_a_command),
 	};
 	clearenv();

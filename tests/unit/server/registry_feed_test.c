@@ -42,7 +42,8 @@ static int64_t put_list_action(const char *server, const char *params)
 		"SELECT max(r_revision) FROM registry.register_services(ARRAY['default'], "
 		"ARRAY['%s'], ARRAY['List'], ARRAY['/l'], ARRAY['GET'], ARRAY['https'], "
 		"ARRAY['::1'], ARRAY[99], ARRAY[NULL], ARRAY['%s'], ARRAY['{}'], "
-		"ARRAY['{\"h\":1}'], ARRAY[''], ARRAY[''], ARRAY[''], ARRAY[''])",
+		"ARRAY['{\"h\":1}'], ARRAY[NULL]::integer[], ARRAY[''], ARRAY[''], ARRAY[''], "
+		"ARRAY[''])",
 		server, params);
 	return test_sql_number(url, sql);
 }
@@ -50,7 +51,7 @@ static int64_t put_list_action(const char *server, const char *params)
 static int port_of(const char *name)
 {
 	const struct service *s = index_service(registry, TEXT("default"), text_of(name));
-	int port = s && s->node_count ? s->nodes[0].port : 0;
+	int port = s && s->node_count ? s->nodes[0]->address.port : 0;
 	service_release(s);
 	return port;
 }
@@ -124,7 +125,7 @@ static void start_feed(int64_t poll_ms)
 	lanes = lanes_start(&options);
 	assert_non_null(lanes);
 	registry = index_new();
-	feed = feed_start(lanes, lane_loop(lanes, 0), registry, poll_ms);
+	feed = feed_start(lanes, lane_loop(lanes, 0), registry, NULL, poll_ms);
 }
 
 static void stop_feed(void)
@@ -179,9 +180,9 @@ static void the_first_load_holds_what_was_registered_before(void **state)
 	const struct service *s = index_service(registry, TEXT("default"), TEXT("LOADED"));
 	assert_non_null(s);
 	assert_string_equal(s->name.data, "Loaded");
-	assert_string_equal(s->nodes[0].name.data, "10.0.0.7:7");
-	assert_string_equal(s->nodes[0].host.data, "10.0.0.7");
-	assert_string_equal(s->nodes[0].protocol.data, "http");
+	assert_string_equal(s->nodes[0]->name.data, "10.0.0.7:7");
+	assert_string_equal(s->nodes[0]->address.host.data, "10.0.0.7");
+	assert_string_equal(s->nodes[0]->address.protocol.data, "http");
 	assert_true(s->created_ms > INT64_C(1700000000000));
 	const struct action *a = service_action(s, TEXT("list"));
 	assert_non_null(a);

@@ -151,6 +151,54 @@ static void objects_keep_their_bytes(void **state)
 	assert_non_null(strstr(status.message, "params: invalid JSON at byte "));
 }
 
+static void application_names_are_as_the_document_says(void **state)
+{
+	static const char *const good[] = {"app-service", "a", "_a", "-a", "A1_b-C", "gets"};
+	static const char *const bad[] = {"1a", "a.b", "a b", "größe", "a:b", "a$b"};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(valid_application_name(&v, "service", text_of(good[i])));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_refused(valid_application_name(&v, "service", text_of(bad[i])), "service",
+			"service: must be letters, digits, \"-\" or \"_\", and not begin with a "
+			"digit");
+	assert_true(valid_application_name(&v, "service", repeated(32)));
+	assert_refused(valid_application_name(&v, "service", repeated(33)), "service",
+		"service: must have at most 32 bytes");
+	assert_refused(valid_application_name(&v, "service", TEXT("Notice")), "service",
+		"service: \"Notice\" is reserved");
+	assert_false(valid_application_name(&v, "service", TEXT("")));
+	assert_false(valid_application_name(&v, "service", ((struct text){"a\0b", 3})));
+}
+
+static void node_names_end_in_a_start_time(void **state)
+{
+	static const char *const good[] = {
+		"h-1", "proxy-host-1763771905", "a.b_c-d-0", "--1", "H-1-2", "1-2"};
+	static const char *const bad[] = {
+		"h", "h-", "-1", "1", "h-1a", "h -1", "h/-1", "h:-1", "hé-1", "h1", "h_1", "h-1 "};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(valid_node_name(&v, "node", text_of(good[i])));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_false(valid_node_name(&v, "node", text_of(bad[i])));
+		assert_string_equal(status.field, "node");
+		assert_non_null(strstr(status.message, "hostname-starttime"));
+	}
+	assert_refused(valid_node_name(&v, "node", TEXT("")), "node", "node: required");
+	assert_refused(valid_node_name(&v, "node", repeated(256)), "node",
+		"node: must have at most 255 bytes");
+	assert_false(valid_node_name(&v, "node", ((struct text){"a\0-1", 4})));
+}
+
+static void ranges_include_their_ends(void **state)
+{
+	assert_true(valid_range(&v, "weight", 0, 0, 10));
+	assert_true(valid_range(&v, "weight", 10, 0, 10));
+	assert_refused(valid_range(&v, "weight", -1, 0, 10), "weight", "weight: must be 0 to 10");
+	assert_refused(valid_range(&v, "weight", 11, 0, 10), "weight", "weight: must be 0 to 10");
+}
+
 static void a_path_stands_before_the_field(void **state)
 {
 	v.prefix = "servers.demo.";
@@ -173,6 +221,10 @@ int main(void)
 			protocols_and_methods_are_shown_in_one_case, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_uri_gets_its_leading_slash, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(objects_keep_their_bytes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			application_names_are_as_the_document_says, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(node_names_end_in_a_start_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(ranges_include_their_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_path_stands_before_the_field, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

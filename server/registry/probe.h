@@ -1,0 +1,34 @@
+/*
+ * Probe: one check of one node, by the http lane and under its egress policy.
+ *
+ * Begun and landed on the home thread. HTTP: passes with a status 2xx; a JSON object's member
+ * "code", if there is one, has to be 200 too. TCP: passes when a connection stands.
+ */
+#ifndef JUNCTION_SERVER_REGISTRY_PROBE_H
+#define JUNCTION_SERVER_REGISTRY_PROBE_H
+
+#include "server/lane/fetch.h"
+#include "server/registry/index.h"
+
+#define PROBE_BODY_LIMIT (64 * 1024)
+
+struct probe {
+	struct fetch_job job; /* first */
+	struct fetch_request request;
+	struct arena *arena; /* its own */
+	struct loop *home;
+	void (*landed)(struct probe *probe); /* to end with probe_free() */
+	void *arg;
+	int64_t timeout_ms;
+	struct loop_task landing;
+
+	bool passed;
+	const char *reason; /* why not: a short sentence, UTF-8 */
+};
+
+/* NULL if the lane takes no more. path: of an HTTP check; "" for TCP. */
+struct probe *probe_start(struct fetch_lane *lane, struct loop *home, const struct address *address,
+	struct text path, int64_t timeout_ms, void (*landed)(struct probe *probe), void *arg);
+void probe_free(struct probe *probe);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Upstream: what Call and CallStream have in common: the request that an action is asked with, and
+ * the nodes that it goes to.
+ *
+ * A node that was never reached (its name is not resolved, it refuses or does not take the
+ * connection, or Junction may not connect to its address) has done nothing: the request goes to
+ * another one, to three in all, within the time that the action may take. What may have arrived is
+ * never sent again. The failure is that of the last node. An action with an address of its own
+ * (server_info) has no other.
+ */
+#ifndef JUNCTION_SERVER_REGISTRY_UPSTREAM_H
+#define JUNCTION_SERVER_REGISTRY_UPSTREAM_H
+
+#include "base/metric.h"
+#include "server/call.h"
+
+#define UPSTREAM_TIMEOUT_MS     30000   /* of an action that was registered without */
+#define UPSTREAM_TIMEOUT_MS_MAX 3600000 /* that it may be registered with */
+
+/* The fields of the request; data NULL: not given. */
+struct upstream_input {
+	struct text service, action, method, header, param, body;
+};
+
+/* What an optional field holds. */
+static inline struct text upstream_given(bool set, const char *value)
+{
+	return set ? text_of(value) : (struct text){0};
+}
+
+/* fetch() or fetch_open() with the step that takes the answer. */
+typedef enum next upstream_send(
+	struct call *c, const struct fetch_request *request, call_step *unreached);
+
+/* False with c->status set: the names are none. */
+bool upstream_check_names(struct call *c, const struct upstream_input *in);
+/* Ends a step: sends the request, or fails. Uses c->state. */
+enum next upstream_ask(struct call *c, const struct upstream_input *in, upstream_send *send);
+
+/* Requests that went to another node, since the one before was not reached. */
+extern struct metric upstream_other_nodes;
+
+#endif
