@@ -1,41 +1,24 @@
 /*
- * One channel; each call brings a completion queue of its own and plucks from it, so that calls of
- * several threads never wait for each other. A unary call is one batch of six operations.
+ * The client itself: one channel, and unary calls over it. Pings find out about a server that went
+ * without a word, so that a watch is never left alone.
+ *
+ * C core does its work in the threads that wait for calls. Calls that fail at once wait for
+ * nothing, and then connections would be made at intervals of 5 seconds. So from a call that was
+ * not delivered on, until the channel is ready, a thread of the client's own waits in their stead.
  */
-#include "client/junction.h"
-
-#include <grpc/byte_buffer.h>
-#include <grpc/byte_buffer_reader.h>
-#include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/files.h"
-#include "base/text.h"
-#include "proto/runtime/guard.h"
+#include "client/internal.h"
 
-enum { MESSAGE_LIMIT = 64 << 20, ARENA_LIMIT = 512 << 20, TIMEOUT_MS = 30000 };
-
-struct junction {
-	grpc_channel *channel;
-	char *space;
-	int64_t timeout_ms;
-	char *fault; /* why no call can be made, or NULL */
-};
-
-struct junction_reply {
-	struct arena *arena;
-	ProtobufCMessage *message;
-};
-
-/* What one unary call receives. */
-struct answer {
-	grpc_metadata_array initial, trailing;
-	grpc_byte_buffer *payload;
-	grpc_status_code code;
-	grpc_slice details;
+enum {
+	MESSAGE_LIMIT = 64 << 20,
+	TIMEOUT_MS = 30000,
+	KEEPALIVE_MS = 10000,
+	CONNECT_MS = 5000,
 };
 
 static grpc_arg integer_argument(const char *name, int value)
@@ -73,6 +56,57 @@ static grpc_channel_credentials *make_credentials(
 	return tls;
 }
 
+/* Waits until it is needed and begins to wait for the channel's next state. False at the end. */
+static bool attend_once(struct junction *j)
+{
+	pthread_mutex_lock(&j->lock);
+	while (!j->closing && !j->troubled)
+		pthread_cond_wait(&j->called, &j->lock);
+	bool closing = j->closing;
+	grpc_connectivity_state state =
+		closing ? GRPC_CHANNEL_SHUTDOWN
+			: grpc_channel_check_connectivity_state(j->channel, 0);
+	j->troubled = state != GRPC_CHANNEL_READY;
+	if (!closing && j->troubled)
+		grpc_channel_watch_connectivity_state(
+			j->channel, state, gpr_inf_future(GPR_CLOCK_REALTIME), j->states, NULL);
+	bool waiting = !closing && j->troubled;
+	pthread_mutex_unlock(&j->lock);
+	if (waiting)
+		grpc_completion_queue_next(j->states, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+	return !closing;
+}
+
+static void *attend(void *j)
+{
+	while (attend_once(j))
+		;
+	return NULL;
+}
+
+void client_attend(struct junction *j)
+{
+	pthread_mutex_lock(&j->lock);
+	j->troubled = true;
+	pthread_cond_signal(&j->called);
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* The end of the channel is a state too: it ends the attendant's wait. */
+static void end_channel(struct junction *j)
+{
+	pthread_mutex_lock(&j->lock);
+	j->closing = true;
+	grpc_channel_destroy(j->channel);
+	pthread_cond_signal(&j->called);
+	pthread_mutex_unlock(&j->lock);
+	pthread_join(j->attendant, NULL);
+	grpc_completion_queue_shutdown(j->states);
+	grpc_completion_queue_destroy(j->states);
+	pthread_cond_destroy(&j->called);
+	pthread_mutex_destroy(&j->lock);
+}
+
 struct junction *junction_open(const struct junction_options *options)
 {
 	grpc_init();
@@ -82,8 +116,12 @@ struct junction *junction_open(const struct junction_options *options)
 	grpc_arg arguments[] = {
 		integer_argument(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, MESSAGE_LIMIT),
 		integer_argument(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100),
-		integer_argument(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100),
+		/* In truth how long a connection may take to be made, its handshake included. */
+		integer_argument(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS),
 		integer_argument(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000),
+		integer_argument(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
+		integer_argument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_MS),
+		integer_argument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
 		integer_argument(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
 		/* Last: it counts only if there is a name. */
 		{.type = GRPC_ARG_STRING,
@@ -101,6 +139,10 @@ struct junction *junction_open(const struct junction_options *options)
 	j->channel = grpc_channel_create(
 		options->target ? options->target : "127.0.0.1:50051", credentials, &channel);
 	grpc_channel_credentials_release(credentials);
+	j->states = grpc_completion_queue_create_for_next(NULL);
+	pthread_mutex_init(&j->lock, NULL);
+	pthread_cond_init(&j->called, NULL);
+	thread_start(&j->attendant, attend, j);
 	return j;
 }
 
@@ -109,7 +151,7 @@ void junction_close(struct junction **j)
 	if (!*j)
 		return;
 	if ((*j)->channel)
-		grpc_channel_destroy((*j)->channel);
+		end_channel(*j);
 	free((*j)->fault);
 	free((*j)->space);
 	free(*j);
@@ -117,113 +159,20 @@ void junction_close(struct junction **j)
 	grpc_shutdown();
 }
 
-static void refuse(struct junction_error *error, int code, struct text message)
-{
-	error->code = code;
-	snprintf(error->message, sizeof(error->message), "%.*s", TEXT_ARGS(message));
-}
-
-static grpc_byte_buffer *pack(const ProtobufCMessage *request)
-{
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(request));
-	protobuf_c_message_pack(request, GRPC_SLICE_START_PTR(slice));
-	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
-	return buffer;
-}
-
-static void exchange(struct junction *j, grpc_call *call, grpc_completion_queue *queue,
-	grpc_byte_buffer *payload, struct answer *answer)
-{
-	grpc_metadata space = {
-		.key = grpc_slice_from_static_string("x-namespace"),
-		.value = grpc_slice_from_static_string(j->space ? j->space : ""),
-	};
-	grpc_op ops[6] = {
-		{.op = GRPC_OP_SEND_INITIAL_METADATA,
-			.data.send_initial_metadata = {.count = j->space ? 1 : 0,
-				.metadata = &space}},
-		{.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = payload},
-		{.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
-		{.op = GRPC_OP_RECV_INITIAL_METADATA,
-			.data.recv_initial_metadata.recv_initial_metadata = &answer->initial},
-		{.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &answer->payload},
-		{.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
-			.data.recv_status_on_client = {.trailing_metadata = &answer->trailing,
-				.status = &answer->code,
-				.status_details = &answer->details}},
-	};
-	if (grpc_call_start_batch(call, ops, 6, answer, NULL) == GRPC_CALL_OK) {
-		grpc_completion_queue_pluck(
-			queue, answer, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
-		return;
-	}
-	/* C core refuses metadata with illegal values this way. */
-	answer->code = GRPC_STATUS_INVALID_ARGUMENT;
-	answer->details =
-		grpc_slice_from_static_string("the namespace is not a legal header value");
-}
-
-static struct junction_reply *decode(const struct answer *answer,
-	const ProtobufCMessageDescriptor *response, struct junction_error *error)
-{
-	if (answer->code != GRPC_STATUS_OK) {
-		refuse(error, answer->code,
-			(struct text){(const char *)GRPC_SLICE_START_PTR(answer->details),
-				GRPC_SLICE_LENGTH(answer->details)});
-		return NULL;
-	}
-	struct junction_reply *reply = check_calloc(1, sizeof(*reply));
-	reply->arena = arena_new(ARENA_LIMIT);
-	struct status status = {0};
-	if (answer->payload) {
-		grpc_byte_buffer_reader reader;
-		grpc_byte_buffer_reader_init(&reader, answer->payload);
-		grpc_slice all = grpc_byte_buffer_reader_readall(&reader);
-		grpc_byte_buffer_reader_destroy(&reader);
-		struct text wire = {
-			(const char *)GRPC_SLICE_START_PTR(all), GRPC_SLICE_LENGTH(all)};
-		reply->message = guard_unpack(reply->arena, response, wire, &status);
-		grpc_slice_unref(all);
-	}
-	if (!reply->message) {
-		refuse(error, STATUS_INTERNAL, TEXT("the server's answer cannot be read"));
-		junction_reply_free(&reply);
-	}
-	return reply;
-}
-
 struct junction_reply *junction_invoke(struct junction *j, const char *method,
 	const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
 	struct junction_error *error)
 {
-	if (j->fault) {
-		refuse(error, STATUS_INVALID_ARGUMENT, text_of(j->fault));
-		return NULL;
-	}
-	struct answer answer = {.details = grpc_empty_slice()};
-	grpc_metadata_array_init(&answer.initial);
-	grpc_metadata_array_init(&answer.trailing);
-	grpc_completion_queue *queue = grpc_completion_queue_create_for_pluck(NULL);
-	gpr_timespec deadline = gpr_time_add(
-		gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(j->timeout_ms, GPR_TIMESPAN));
-	grpc_slice path = grpc_slice_from_copied_string(method);
-	grpc_call *call = grpc_channel_create_call(
-		j->channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue, path, NULL, deadline, NULL);
-	grpc_byte_buffer *payload = pack(request);
+	struct junction_reply *reply = NULL;
+	struct exchange e;
 
-	exchange(j, call, queue, payload, &answer);
-	struct junction_reply *reply = decode(&answer, response, error);
-
-	grpc_byte_buffer_destroy(payload);
-	grpc_byte_buffer_destroy(answer.payload);
-	grpc_slice_unref(answer.details);
-	grpc_slice_unref(path);
-	grpc_metadata_array_destroy(&answer.initial);
-	grpc_metadata_array_destroy(&answer.trailing);
-	grpc_call_unref(call);
-	grpc_completion_queue_shutdown(queue);
-	grpc_completion_queue_destroy(queue);
+	exchange_begin(&e, j, method, request, j->timeout_ms, true);
+	exchange_settle(&e, EXCHANGE_FOREVER);
+	if (e.code == GRPC_STATUS_OK)
+		reply = reply_decode(e.payload, response, error);
+	else
+		exchange_refusal(&e, error);
+	exchange_end(&e);
 	return reply;
 }
 

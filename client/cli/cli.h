@@ -1,48 +1,155 @@
-/* The command line: what its commands share. One thread. */
+/*
+ * The command line: what its commands share. Commands run in the main thread; only what follows the
+ * registry or keeps a node is called by threads of the library. What is allocated lives in the
+ * arena, as long as the process, unless a function says so.
+ */
 #ifndef JUNCTION_CLI_H
 #define JUNCTION_CLI_H
 
+#include "base/arena.h"
 #include "base/option.h"
 #include "client/junction.h"
 #include "proto/runtime/api.h"
 
+struct Registry__NodeInfo;
+
 /* Exit codes, as --help shows them. */
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
+
+/* Options that belong to some commands only. */
+enum parameter_index {
+	GIVEN_AFTER,
+	GIVEN_BODY,
+	GIVEN_CHECK,
+	GIVEN_CHECK_PATH,
+	GIVEN_ENABLED,
+	GIVEN_HEADER,
+	GIVEN_KEEP,
+	GIVEN_LEASE,
+	GIVEN_METADATA,
+	GIVEN_METHOD,
+	GIVEN_NODE,
+	GIVEN_PARAM,
+	GIVEN_PROTOCOL,
+	GIVEN_WEIGHT,
+	GIVEN_WIDE,
+	GIVEN_COUNT
+};
+
+struct parameter {
+	const char *flag;  /* "--weight" */
+	const char *field; /* of the request that it sets, or NULL */
+	enum option_kind kind;
+	const char *unit, *help;
+};
+
+struct given {
+	const char *text;
+	struct option_list list;
+	bool flag;
+};
 
 struct cli {
 	struct arena *arena;
 	struct junction *client;
 	/* Options. */
-	const char *server, *space, *method, *protocol, *body;
+	const char *server, *space;
 	const char *ca, *cert, *key, *server_name;
-	struct option_list params, headers;
 	int64_t timeout_ms;
 	bool json;
+	struct given given[GIVEN_COUNT];
 };
 
 struct command {
 	const char *name;
 	const char *arguments; /* "SERVICE.ACTION" */
 	const char *purpose;
-	int least, most; /* arguments */
-	int (*run)(struct cli *cli, char **arguments);
+	int least, most;       /* arguments */
+	int method;            /* index of the RPC that it is about, or -1 */
+	unsigned takes;        /* 1 << GIVEN_...: its parameters */
+	const char *fields[3]; /* what the arguments are, of a command without run */
+	/* For people; a command without --json. */
+	void (*show)(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+	/* NULL: it makes the request of fields and parameters, calls, and shows. */
+	int (*run)(struct cli *cli, const struct command *command, char **arguments);
+	bool endures; /* until a signal, as all do with --keep: see cli_wait() */
 };
 
-extern const struct command commands[]; /* ends with name NULL */
+extern const struct command commands[];     /* ends with name NULL */
+extern const struct parameter parameters[]; /* GIVEN_COUNT of them */
+
+/* --- main.c: saying things -------------------------------------------------------------------- */
 
 /* Says on standard error what is wrong with the command line. Returns EXIT_USAGE. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Says why a call failed. Returns the exit code. */
+int cli_failed(const struct junction_error *error);
+/* Prints a message as JSON, one line; written out at once. */
+void cli_print_json(const struct api_message *type, const ProtobufCMessage *message);
+/* The command of that name, or NULL. */
+const struct command *cli_command(const char *name);
 
-/* Calls; the reply lives in *reply. On failure says why and gives the exit code, else EXIT_DONE. */
+/* --- request.c: requests out of what was given -------------------------------------------------
+ */
+
+bool cli_is_given(const struct cli *cli, enum parameter_index index);
+/* The method's request with the arguments (by fields, NULL ends) and the command's parameters. NULL
+ * after a complaint. */
+ProtobufCMessage *cli_request(struct cli *cli, const struct command *command,
+	const struct api_method *method, const char *const *fields, char **arguments);
+/* Sets a field. False after a complaint. */
+bool cli_set(struct cli *cli, const struct api_message *type, const char *field, const char *value,
+	ProtobufCMessage *message);
+/* Splits "service.action" at its first dot. False after a complaint. */
+bool cli_split(struct cli *cli, const char *full, char *parts[2]);
+/* Splits HOST:PORT. False if it is none. */
+bool cli_split_address(struct cli *cli, const char *address, char *parts[2]);
+
+/* --- call.c ------------------------------------------------------------------------------------
+ */
+
+/* Calls a unary method. On failure says why and gives the exit code, else EXIT_DONE. */
 int cli_invoke(struct cli *cli, const struct api_method *method, const ProtobufCMessage *request,
 	struct junction_reply **reply);
+/* A command without run. */
+int cli_run_plain(struct cli *cli, const struct command *command, char **arguments);
+int cli_rpc(struct cli *cli, const struct command *command, char **arguments);
+int cli_call(struct cli *cli, const struct command *command, char **arguments);
 
-/* Prints a response as JSON, one line. */
-void cli_print_json(
-	struct cli *cli, const struct api_method *method, const struct junction_reply *reply);
+/* "Registry.ListNodes", with its package or without, "/" for dots too; NULL if there is none. */
+const struct api_method *cli_method(struct arena *a, const char *name);
 
-/* A table for people: columns as wide as their widest cell, the first row is the head. Cells are
- * rows * columns UTF-8 strings. */
-void table_print(const char *const *cells, size_t rows, size_t columns);
+/* --- the other commands ------------------------------------------------------------------------
+ */
+
+int cli_register(struct cli *cli, const struct command *command, char **arguments);
+int cli_register_node(struct cli *cli, const struct command *command, char **arguments);
+int cli_nodes(struct cli *cli, const struct command *command, char **arguments);
+int cli_watch(struct cli *cli, const struct command *command, char **arguments);
+int cli_help(struct cli *cli, const struct command *command, char **arguments);
+/* The program's purpose with its commands and exit codes, for --help. */
+const char *cli_purpose(struct arena *a);
+
+/* Waits for SIGINT, SIGTERM or cli_wake(), which are blocked for commands that endure. */
+void cli_wait(void);
+void cli_wake(void);
+
+/* --- tables.c: responses for people ------------------------------------------------------------
+ */
+
+void show_services(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_actions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+
+/* "host:port", IPv6 in brackets. */
+const char *address_of(struct arena *a, const struct Registry__NodeInfo *node);
+/* "disabled", "available" or "unavailable"; "flapping", "passing", "failing" or "-". */
+const char *state_of(const struct Registry__NodeInfo *node);
+const char *health_of(const struct Registry__NodeInfo *node);
+
+/* Text of third parties as a terminal may have it: "?" for each control character. */
+char *plain(struct arena *a, const char *text);
+/* A table: columns as wide as their widest cell, the first row is the head. On a terminal that is
+ * narrower, the widest columns are cut. Cells are rows * columns UTF-8 strings. */
+void table_print(struct arena *a, const char *const *cells, size_t rows, size_t columns);
 
 #endif

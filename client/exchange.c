@@ -1,0 +1,187 @@
+/*
+ * Each call brings a completion queue of its own and plucks from it, so that calls of several
+ * threads never wait for each other. One batch holds all that happens once in a call; the messages
+ * of a stream are batches of their own beside it.
+ */
+#include <grpc/byte_buffer.h>
+#include <grpc/byte_buffer_reader.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "client/internal.h"
+#include "proto/runtime/guard.h"
+
+enum { ARENA_LIMIT = 512 << 20 };
+
+void error_set(struct junction_error *error, int code, const char *message)
+{
+	error->code = code;
+	snprintf(error->message, sizeof(error->message), "%s", message);
+}
+
+static gpr_timespec deadline_in(int64_t ms)
+{
+	if (ms < 0)
+		return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
+}
+
+static grpc_byte_buffer *pack(const ProtobufCMessage *request)
+{
+	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(request));
+	protobuf_c_message_pack(request, GRPC_SLICE_START_PTR(slice));
+	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+	grpc_slice_unref(slice);
+	return buffer;
+}
+
+static bool start(struct exchange *e, struct junction *j, bool unary)
+{
+	grpc_metadata space = {
+		.key = grpc_slice_from_static_string("x-namespace"),
+		.value = grpc_slice_from_static_string(j->space ? j->space : ""),
+	};
+	grpc_op ops[6] = {
+		{.op = GRPC_OP_SEND_INITIAL_METADATA,
+			.data.send_initial_metadata = {.count = j->space ? 1 : 0,
+				.metadata = &space}},
+		{.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = e->request},
+		{.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
+		{.op = GRPC_OP_RECV_INITIAL_METADATA,
+			.data.recv_initial_metadata.recv_initial_metadata = &e->initial},
+		{.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
+			.data.recv_status_on_client = {.trailing_metadata = &e->trailing,
+				.status = &e->code,
+				.status_details = &e->details}},
+		{.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &e->payload},
+	};
+	return grpc_call_start_batch(e->call, ops, unary ? 6 : 5, e, NULL) == GRPC_CALL_OK;
+}
+
+void exchange_begin(struct exchange *e, struct junction *j, const char *method,
+	const ProtobufCMessage *request, int64_t timeout_ms, bool unary)
+{
+	*e = (struct exchange){.j = j, .details = grpc_empty_slice()};
+	grpc_metadata_array_init(&e->initial);
+	grpc_metadata_array_init(&e->trailing);
+	if (j->fault) {
+		exchange_fail(e, STATUS_INVALID_ARGUMENT, j->fault);
+		return;
+	}
+	grpc_slice path = grpc_slice_from_copied_string(method);
+	e->queue = grpc_completion_queue_create_for_pluck(NULL);
+	e->call = grpc_channel_create_call(j->channel, NULL, GRPC_PROPAGATE_DEFAULTS, e->queue,
+		path, NULL, deadline_in(timeout_ms), NULL);
+	e->request = pack(request);
+	grpc_slice_unref(path);
+	e->begun = start(e, j, unary);
+	/* C core refuses metadata with illegal values this way. */
+	if (!e->begun)
+		exchange_fail(
+			e, STATUS_INVALID_ARGUMENT, "the namespace is not a legal header value");
+}
+
+bool exchange_wait(struct exchange *e, void *tag, int64_t timeout_ms)
+{
+	grpc_event event =
+		grpc_completion_queue_pluck(e->queue, tag, deadline_in(timeout_ms), NULL);
+	return event.type == GRPC_OP_COMPLETE;
+}
+
+bool exchange_settle(struct exchange *e, int64_t timeout_ms)
+{
+	if (e->settled)
+		return true;
+	e->settled = exchange_wait(e, e, timeout_ms);
+	if (e->settled && e->code == GRPC_STATUS_UNAVAILABLE)
+		client_attend(e->j);
+	return e->settled;
+}
+
+void exchange_fail(struct exchange *e, enum status_code code, const char *reason)
+{
+	if (e->begun) {
+		exchange_cancel(e);
+		exchange_settle(e, EXCHANGE_FOREVER);
+	}
+	grpc_slice_unref(e->details);
+	e->code = (grpc_status_code)code;
+	e->details = grpc_slice_from_copied_string(reason);
+	e->settled = true;
+}
+
+void exchange_cancel(struct exchange *e)
+{
+	if (e->call)
+		grpc_call_cancel(e->call, NULL);
+}
+
+void exchange_end(struct exchange *e)
+{
+	if (!e->settled) {
+		exchange_cancel(e);
+		exchange_settle(e, EXCHANGE_FOREVER);
+	}
+	if (e->call) {
+		grpc_call_unref(e->call);
+		grpc_completion_queue_shutdown(e->queue);
+		grpc_completion_queue_destroy(e->queue);
+	}
+	grpc_byte_buffer_destroy(e->request);
+	grpc_byte_buffer_destroy(e->payload);
+	grpc_slice_unref(e->details);
+	grpc_metadata_array_destroy(&e->initial);
+	grpc_metadata_array_destroy(&e->trailing);
+}
+
+void exchange_refusal(const struct exchange *e, struct junction_error *error)
+{
+	error->code = e->code;
+	snprintf(error->message, sizeof(error->message), "%.*s", (int)GRPC_SLICE_LENGTH(e->details),
+		(const char *)GRPC_SLICE_START_PTR(e->details));
+}
+
+struct junction_reply *reply_decode(grpc_byte_buffer *payload,
+	const ProtobufCMessageDescriptor *response, struct junction_error *error)
+{
+	struct junction_reply *reply = check_calloc(1, sizeof(*reply));
+	reply->arena = arena_new(ARENA_LIMIT);
+	struct status status = {0};
+	if (payload) {
+		grpc_byte_buffer_reader reader;
+		grpc_byte_buffer_reader_init(&reader, payload);
+		grpc_slice all = grpc_byte_buffer_reader_readall(&reader);
+		grpc_byte_buffer_reader_destroy(&reader);
+		struct text wire = {
+			(const char *)GRPC_SLICE_START_PTR(all), GRPC_SLICE_LENGTH(all)};
+		reply->message = guard_unpack(reply->arena, response, wire, &status);
+		grpc_slice_unref(all);
+	}
+	if (!reply->message) {
+		error_set(error, STATUS_INTERNAL, "the server's answer cannot be read");
+		junction_reply_free(&reply);
+	}
+	return reply;
+}
+
+static void *give(void *arena, size_t size)
+{
+	return arena_alloc(arena, size);
+}
+
+static void leave(void *arena, void *memory)
+{
+}
+
+/* By the trusting unpacker, which takes all that pack() writes: what is wrong in a request is for
+ * the server to say. */
+ProtobufCMessage *message_copy(struct arena *a, const ProtobufCMessage *message)
+{
+	ProtobufCAllocator allocator = {.alloc = give, .free = leave, .allocator_data = a};
+	struct text wire = guard_pack(a, message);
+	ProtobufCMessage *copy = protobuf_c_message_unpack(
+		message->descriptor, &allocator, wire.size, (const uint8_t *)wire.data);
+	CHECK(copy);
+	return copy;
+}

@@ -1,0 +1,104 @@
+/*
+ * What the files of libjunction share.
+ *
+ * An exchange is one call under way: made by exchange_begin() and ended by exchange_end(), by one
+ * thread; exchange_cancel() may come from any other in between. A worker is the thread of a node or
+ * a watch.
+ */
+#ifndef JUNCTION_CLIENT_INTERNAL_H
+#define JUNCTION_CLIENT_INTERNAL_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "client/junction.h"
+
+struct junction {
+	grpc_channel *channel;
+	char *space;
+	int64_t timeout_ms;
+	char *fault; /* why no call can be made, or NULL */
+	/* The thread that attends to the channel. */
+	pthread_t attendant;
+	pthread_mutex_t lock; /* the channel is not destroyed while it is held */
+	pthread_cond_t called;
+	bool troubled, closing;
+	grpc_completion_queue *states;
+};
+
+struct junction_reply {
+	struct arena *arena;
+	ProtobufCMessage *message;
+};
+
+/* A call was not delivered: the channel is looked after until it is ready. Any thread. */
+void client_attend(struct junction *j);
+
+struct exchange {
+	struct junction *j;
+	grpc_call *call; /* NULL: it could not even begin */
+	grpc_completion_queue *queue;
+	grpc_metadata_array initial, trailing;
+	grpc_byte_buffer *request, *payload; /* payload: the message that came, or NULL */
+	grpc_status_code code;
+	grpc_slice details;
+	bool begun;   /* its batch was taken by C core */
+	bool settled; /* code and details are there */
+};
+
+#define EXCHANGE_FOREVER INT64_C(-1)
+
+/* Sends the request. unary: the one answer is taken into payload before it settles. */
+void exchange_begin(struct exchange *e, struct junction *j, const char *method,
+	const ProtobufCMessage *request, int64_t timeout_ms, bool unary);
+/* Waits until code and details are there. False if they were not in that time. */
+bool exchange_settle(struct exchange *e, int64_t timeout_ms);
+void exchange_cancel(struct exchange *e);
+/* Cancels what is still under way. Nothing else that was begun on the queue may be open. */
+void exchange_end(struct exchange *e);
+/* Waits for the batch with that tag. */
+bool exchange_wait(struct exchange *e, void *tag, int64_t timeout_ms);
+
+/* Ends it with a reason of ours. */
+void exchange_fail(struct exchange *e, enum status_code code, const char *reason);
+
+/* Fills error from a settled exchange that has failed. */
+void exchange_refusal(const struct exchange *e, struct junction_error *error);
+void error_set(struct junction_error *error, int code, const char *message);
+/* The message in the payload. NULL with the reason. */
+struct junction_reply *reply_decode(grpc_byte_buffer *payload,
+	const ProtobufCMessageDescriptor *response, struct junction_error *error);
+
+struct exchange *stream_exchange(struct junction_stream *stream);
+
+/* A copy in the arena. */
+ProtobufCMessage *message_copy(struct arena *a, const ProtobufCMessage *message);
+
+/* --- worker: a thread that can be told to stop while it waits or calls ------------------------ */
+
+struct worker {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t told;
+	bool stopping;
+	struct exchange *calling; /* what a stop cancels */
+	int failures;             /* in a row; of the thread alone */
+};
+
+/* A thread that takes no signals. */
+void thread_start(pthread_t *thread, void *(*run)(void *), void *context);
+
+void worker_start(struct worker *w, void *(*run)(void *), void *context);
+/* Cancels what it waits for, and waits for its end. Any other thread, once. */
+void worker_stop(struct worker *w);
+/* By the worker itself: waits; false if it is to stop. */
+bool worker_pause(struct worker *w, int64_t ms);
+/* By the worker itself: pauses after a failure, longer from one to the next, most_ms at most,
+ * but never less than 50. */
+bool worker_back_off(struct worker *w, int64_t most_ms);
+/* By the worker itself: from now on, until it is called with NULL, a stop cancels this. */
+void worker_calls(struct worker *w, struct exchange *e);
+
+#endif
