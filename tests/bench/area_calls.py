@@ -1,15 +1,19 @@
 """Unary calls: areas rpc, register and bridge."""
 
-import os
-
 import load
-import postgres
-import programs
+import wire
+from etcd import NODE as ETCD_NODE, PUT
 
 CHECK = "/grpc.health.v1.Health/Check"
 GET_SERVER = "/junction.v1.Registry/GetServer"
+REGISTER_SERVER = "/junction.v1.Registry/RegisterServer"
+REGISTER_NODE = "/junction.v1.Registry/RegisterNode"
 ECHO = "/junction.bench.Echo/Echo"
-DEMO = b"\x0a\x04demo"
+DEMO = wire.message({1: "demo"})
+# What RegisterServer stores, in one row.
+INSERT = """INSERT INTO bench_server (namespace, key, name, host, port, protocol) VALUES
+ ('default', 'bench-' || gen_random_uuid(), 'bench', '10.20.30.40', 8000, 'http');
+"""
 
 
 def measure_rpc(bench):
@@ -23,17 +27,25 @@ def measure_rpc(bench):
 
 
 def measure_register(bench):
-    program = os.path.join(programs.BUILD, "tests", "bench_register")
-    database, server = bench.database, bench.server
-    database.rows(
+    server, etcd = bench.server, bench.etcd
+
+    def calls(address, method, message):
+        return lambda: load.calls(bench.seconds, address, method, wire.message(message), 256)
+    bench.database.rows(
         "CREATE TABLE bench_server (namespace text, key text, name text NOT NULL, "
         "host text NOT NULL, port int NOT NULL, protocol text NOT NULL, "
         "created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (namespace, key))")
     bench.compare(
         "calls/s", "registry.register_server 256 outstanding",
-        lambda: load.registrations(bench.seconds, program, server.address, 256),
+        calls(server.address, REGISTER_SERVER, {1: "bench-##########", 2: "10.20.30.40", 3: 8000}),
         "pgbench INSERT 64 clients",
-        lambda: load.pgbench(bench.seconds, postgres.BIN + "pgbench", database.url), goal=1.0)
+        lambda: load.pgbench(bench.seconds, bench.database.url, INSERT), goal=1.0)
+    bench.compare(
+        "calls/s", "registry.register_node 256 outstanding",
+        calls(server.address, REGISTER_NODE,
+              {1: "bench-####", 2: "host-##########", 3: "10.20.30.40", 4: 8000}),
+        "etcd put 256 outstanding",
+        calls(etcd.address, PUT, {1: "bench-####/host-##########", 2: ETCD_NODE}))
 
 
 def measure_bridge(bench):

@@ -19,8 +19,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROTO = os.path.join(programs.ROOT, "proto")
 FOLDER = os.path.join(os.path.abspath(programs.BUILD), "gateway")
 OWN = ["junction/v1/options.proto", "junction/v1/registry.proto"]
-# Where these Go packages have it; protobuf's own file names the package of later ones.
-DESCRIPTOR = "Mgoogle/protobuf/descriptor.proto=github.com/golang/protobuf/protoc-gen-go/descriptor"
+# Where these Go packages have them; protobuf's own files name the packages of later ones.
+GOOGLE = ",".join(f"Mgoogle/protobuf/{name}.proto=github.com/golang/protobuf/{package}"
+                  for name, package in (("descriptor", "protoc-gen-go/descriptor"),
+                                        ("timestamp", "ptypes/timestamp")))
 
 
 def copy_proto(path):
@@ -48,8 +50,8 @@ def build():
         subprocess.run(command, check=True, cwd=FOLDER, env=environment)
     for path in OWN:
         copy_proto(path)
-    run("protoc", "-Iproto", f"-I{PROTO}", f"--go_out=plugins=grpc,{DESCRIPTOR}:src",
-        f"--grpc-gateway_out={DESCRIPTOR}:src", *OWN)
+    run("protoc", "-Iproto", f"-I{PROTO}", f"--go_out=plugins=grpc,{GOOGLE}:src",
+        f"--grpc-gateway_out={GOOGLE}:src", *OWN)
     shutil.copy(os.path.join(HERE, "gateway", "main.go"), os.path.join(source, "bench"))
     run("go", "build", "-o", "bench_gateway", "bench")
     return os.path.join(FOLDER, "bench_gateway")

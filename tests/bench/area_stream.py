@@ -1,17 +1,9 @@
 """A stream of a million small messages, over gRPC and through the bridge (area stream)."""
 
 import load
+import wire
 
 COUNT = 1_000_000
-
-
-def varint(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7f | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def size_of_all(count):
@@ -21,7 +13,7 @@ def size_of_all(count):
 
 
 def measure_stream(bench):
-    request, size = b"\x08" + varint(COUNT), size_of_all(COUNT)
+    request, size = wire.message({1: COUNT}), size_of_all(COUNT)
     server, bridge = bench.trial
 
     def grpc(address, method):

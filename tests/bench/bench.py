@@ -5,6 +5,15 @@ Areas; without one, all:
             bare C core echo                                           goal: 0.8 and 0.7
   register  Registry.RegisterServer, 256 outstanding, durable, beside pgbench's single-row INSERTs
             by 64 clients                                              goal: 1
+            and RegisterNode likewise, beside etcd's Put               no goal
+  heartbeat Registry.Heartbeat of 10,000 nodes with leases, 64 and 256 outstanding, beside
+            pgbench's UPDATEs of as many rows by 64 clients            goal: 2
+  watch     from a change to its receipt by 1 and by 1,000 that watch, beside etcd; a change is
+            begun when all have got the one before                     no goal
+  call      Registry.Call over gRPC, and over HTTP through the bridge, 1, 16 and 100 connections,
+            beside the upstream itself over HTTP                       no goal
+  lookup    GetServer, and ListNodes of one service, among 100,000 nodes beside the same among 100
+                                                                       no goal; flat is 1
   bridge    GetServer over HTTP, 100 connections, beside the same over gRPC
                                                                        goal: 0.4
   json      JSON to message to JSON, defaults written: megabytes of JSON in, per second of CPU
@@ -15,7 +24,8 @@ Areas; without one, all:
   stream    a million messages of one number by a server stream: gRPC beside a bare C core stream,
             NDJSON and SSE through the bridge beside gRPC              no goal: for orientation
 
-The goal is the least ratio of Junction's figure to the one beside it.
+The goal is the least ratio of Junction's figure to the one beside it; of times, where less is
+better, the other way round.
 
 Each figure is the round of the median ratio; measurement and reference alternate within a round, so
 that a drift of the machine hits both. Beside each, where there is such: p50 and p99, bytes per
@@ -33,7 +43,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-AREAS = ["rpc", "register", "bridge", "json", "gateway", "stream"]
+AREAS = ["rpc", "register", "heartbeat", "watch", "call", "lookup", "bridge", "json", "gateway",
+         "stream"]
 
 
 def arguments():
@@ -50,10 +61,15 @@ def arguments():
 
 OPTIONS = arguments()
 os.environ["JUNCTION_BUILD"] = os.path.abspath(OPTIONS.build)
+import area_call  # noqa: E402
 import area_calls  # noqa: E402
 import area_gateway  # noqa: E402
+import area_heartbeat  # noqa: E402
 import area_json  # noqa: E402
+import area_lookup  # noqa: E402
 import area_stream  # noqa: E402
+import area_watch  # noqa: E402
+import etcd  # noqa: E402
 import measure  # noqa: E402
 import postgres  # noqa: E402
 import programs  # noqa: E402
@@ -92,14 +108,25 @@ class Bench:
         return self.keep(name, Peer(path, *options))
 
     @functools.cached_property
-    def database(self):
+    def cluster(self):
         # Room for what is measured: with the defaults a checkpoint falls into every other round.
         cluster = self.stack.enter_context(postgres.Cluster(
             durable=True, settings="shared_buffers = 1GB\nmax_wal_size = 8GB\n"))
         self.pids["postgresql"] = cluster.process.pid
-        database = self.stack.enter_context(postgres.Database(cluster.url()))
+        return cluster
+
+    def new_database(self):
+        database = self.stack.enter_context(postgres.Database(self.cluster.url()))
         programs.migrate(database.url)
         return database
+
+    @functools.cached_property
+    def database(self):
+        return self.new_database()
+
+    @functools.cached_property
+    def etcd(self):
+        return self.keep("etcd", etcd.Etcd())
 
     @functools.cached_property
     def junction(self):
@@ -130,12 +157,17 @@ class Bench:
     def echo(self):
         return self.peer("echo", os.path.join(programs.BUILD, "tests", "bench_echo"), "127.0.0.1:0")
 
-    def compare(self, *what, goal=None):
-        self.rows.append(measure.compare(OPTIONS.rounds, self.pids, *what, goal=goal))
+    def compare(self, *what, goal=None, less=False):
+        """Gives the row, so that notes may be added."""
+        row = measure.compare(OPTIONS.rounds, self.pids, *what, goal=goal, less=less)
+        self.rows.append(row)
+        return row
 
 
 def main():
     runs = {"rpc": area_calls.measure_rpc, "register": area_calls.measure_register,
+            "heartbeat": area_heartbeat.measure_heartbeat, "watch": area_watch.measure_watch,
+            "call": area_call.measure_call, "lookup": area_lookup.measure_lookup,
             "bridge": area_calls.measure_bridge, "json": area_json.measure_json,
             "gateway": area_gateway.measure_gateway, "stream": area_stream.measure_stream}
     with contextlib.ExitStack() as stack:

@@ -1,5 +1,7 @@
 """The load generators: each call is one measurement, a Sample."""
 
+import contextlib
+import itertools
 import json
 import os
 import re
@@ -7,14 +9,30 @@ import struct
 import subprocess
 import tempfile
 
+import postgres
+import programs
 from measure import Sample
 
 LONGEST = 120  # seconds of any one measurement
+CALLS = os.path.join(programs.BUILD, "tests", "bench_calls")
+WATCH = os.path.join(programs.BUILD, "tests", "bench_watch")
+FRESH = itertools.count(10**9, 10**7)  # numbers of 10 digits; no measurement takes more
 
 
 def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True,
-                          timeout=LONGEST).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def kept(content):
+    """The name of a file that holds it."""
+    with tempfile.NamedTemporaryFile(prefix="jb-") as file:
+        file.write(content)
+        file.flush()
+        yield file.name
 
 
 def frame(message):
@@ -33,7 +51,7 @@ def h2load(seconds, address, method, message, clients, streams):
         body, log = os.path.join(folder, "body"), os.path.join(folder, "log")
         with open(body, "wb") as file:
             file.write(frame(message))
-        told = run("h2load", "-t2", f"-c{clients}", f"-m{streams}", f"-D{seconds}",
+        told = run("h2load", f"-t{min(2, clients)}", f"-c{clients}", f"-m{streams}", f"-D{seconds}",
                    "--warm-up-time=500ms", "-d", body, "--log-file", log, "-H",
                    "content-type: application/grpc", "-H", "te: trailers",
                    f"http://{address}{method}")
@@ -47,10 +65,8 @@ def h2load(seconds, address, method, message, clients, streams):
 
 def h2load_stream(address, method, message, count, size):
     """One call, answered by so many messages, which take so many bytes with their heads."""
-    with tempfile.NamedTemporaryFile(prefix="jb-") as body:
-        body.write(frame(message))
-        body.flush()
-        told = run("h2load", "-t1", "-c1", "-m1", "-n1", "-d", body.name, "-H",
+    with kept(frame(message)) as body:
+        told = run("h2load", "-t1", "-c1", "-m1", "-n1", "-d", body, "-H",
                    "content-type: application/grpc", "-H", "te: trailers",
                    f"http://{address}{method}")
     if (came := int(re.search(r"\((\d+)\) data", told).group(1))) != size:
@@ -79,8 +95,8 @@ def wrk(seconds, address, path, body, connections):
     with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="jb-") as script:
         script.write(f"wrk.method='POST' wrk.body='{body}'")
         script.flush()
-        told = run("wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
-                   script.name, f"http://{address}{path}")
+        told = run("wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s",
+                   "--latency", "-s", script.name, f"http://{address}{path}")
     if "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError("wrk saw an answer other than 2xx:\n" + told)
 
@@ -91,26 +107,44 @@ def wrk(seconds, address, path, body, connections):
     return Sample(rate, round(rate * seconds), latency(50), latency(99))
 
 
-def pgbench(seconds, program, url):
-    """Single-row INSERTs of what RegisterServer stores, one transaction each, 64 clients."""
-    with tempfile.NamedTemporaryFile("w", suffix=".sql", prefix="jb-") as script:
-        script.write("INSERT INTO bench_server (namespace, key, name, host, port, protocol) VALUES "
-                     "('default', 'bench-' || gen_random_uuid(), 'bench', '10.20.30.40', 8000, "
-                     "'http');\n")
-        script.flush()
-        told = run(program, "-n", "-M", "prepared", "-c64", "-j4", f"-T{seconds}", "-f",
-                   script.name, url)
+def pgbench(seconds, url, script):
+    """One transaction at a time by each of 64 clients."""
+    with kept(script.encode()) as name:
+        told = run(postgres.BIN + "pgbench", "-n", "-M", "prepared", "-c64", "-j4", f"-T{seconds}",
+                   "-f", name, url)
     rate = float(re.search(r"tps = ([\d.]+)", told).group(1))
     average = float(re.search(r"latency average = ([\d.]+) ms", told).group(1))
     return Sample(rate, round(rate * seconds), round(average * 1000))
 
 
-def registrations(seconds, program, address, outstanding):
-    """RegisterServer with a new name in every call: what h2load cannot make."""
-    result = json.loads(run(program, address, str(seconds), str(outstanding)))
+def _calls(address, method, message, outstanding, *, seconds, first, count):
+    with kept(message) as name:
+        result = json.loads(run(CALLS, address, method, name, str(outstanding), str(seconds),
+                                str(first), str(count)))
     if result["errors"]:
-        raise RuntimeError(f"{result['errors']} registrations failed")
+        raise RuntimeError(f"{result['errors']} of the calls of {method} failed")
     return Sample(result["rate"], result["calls"], result["p50_us"], result["p99_us"])
+
+
+def calls(seconds, address, method, message, outstanding, count=0):
+    """Calls with a request of its own in each, made of a pattern (wire.py): of numbers never used
+    before, or of those below count, again and again."""
+    return _calls(address, method, message, outstanding, seconds=seconds,
+                  first=0 if count else next(FRESH), count=count)
+
+
+def calls_once(address, method, message, count):
+    """Calls for each number below count."""
+    return _calls(address, method, message, 256, seconds=0, first=0, count=count)
+
+
+def watch(seconds, address, watchers, watch_method, watch_message, side, method, message):
+    """From a change to those that watch; side: what becomes of the client's side (watch_load.c)."""
+    with kept(watch_message) as watch_name, kept(message) as name:
+        result = json.loads(run(WATCH, address, str(watchers), str(seconds), str(next(FRESH)),
+                                watch_method, watch_name, side, method, name))
+    told = {key: value for key, value in result.items() if key not in ("p50_us", "p99_us")}
+    return Sample(result["p50_us"], result["changes"], p99_us=result["p99_us"], told=told)
 
 
 def json_rate(program, path, seconds):

@@ -10,13 +10,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclasses.dataclass
 class Sample:
-    """One measurement. count: calls or messages in all, which CPU time is told by; 0: it is not."""
+    """One measurement. value: the figure that is compared; count: calls or messages in all, which
+    CPU time is told by, 0: it is not; told: further figures by what they are."""
 
-    rate: float
+    value: float
     count: int = 0
     p50_us: int = None
     p99_us: int = None
     bytes_per_s: int = None
+    told: dict = None
 
 
 def cpu_seconds(pid):
@@ -51,26 +53,28 @@ def number(value):
 def part(sample, cpu):
     """What of a sample and its CPU times is there to be told."""
     told = {key: value for key, value in dataclasses.asdict(sample).items()
-            if key not in ("rate", "count") and value is not None}
+            if key not in ("value", "count") and value is not None}
     return {**told, "cpu_us_per_call": cpu} if cpu else told
 
 
-def compare(rounds, pids, unit, name, measure, reference_name, reference, *, goal):
+def compare(rounds, pids, unit, name, measure, reference_name, reference, *, goal, less=False):
     """Rounds of reference and measurement in turn, so that a drift of the machine hits both; the
-    median ratio counts. goal: the least ratio, None if it is only for orientation."""
+    median ratio counts. goal: the least ratio, None if it is only for orientation. less: less is
+    better, and the ratio is that of the reference to the measurement."""
     taken = []
     for _ in range(rounds):
         beside = measured(reference, pids)
         taken.append((measured(measure, pids), beside))
-    ratios = [sample.rate / beside.rate for (sample, _), (beside, _) in taken]
+    ratios = [(sample.value / beside.value) ** (-1 if less else 1)
+              for (sample, _), (beside, _) in taken]
     middle = ratios.index(statistics.median_low(ratios))
     (sample, cpu), (beside, beside_cpu) = taken[middle]
     return {
-        "id": name, "unit": unit, "value": number(sample.rate), **part(sample, cpu),
-        "reference_id": reference_name, "reference": number(beside.rate),
+        "id": name, "unit": unit, "value": number(sample.value), **part(sample, cpu),
+        "reference_id": reference_name, "reference": number(beside.value),
         **{"reference_" + key: value for key, value in part(beside, beside_cpu).items()},
         "ratio": round(ratios[middle], 2), "goal": goal,
-        "ratios": [round(ratio, 2) for ratio in ratios]}
+        "ratios": [round(ratio, 2) for ratio in ratios], "notes": []}
 
 
 def side(row, name, value, prefix):
@@ -80,6 +84,7 @@ def side(row, name, value, prefix):
             told.append(form.format(row[prefix + key]))
     if prefix + "bytes_per_s" in row:
         told.append(f"{row[prefix + 'bytes_per_s'] / 1e6:.1f} MB/s")
+    told += [f"{what} {figure}" for what, figure in row.get(prefix + "told", {}).items()]
     if cpu := row.get(prefix + "cpu_us_per_call"):
         told.append("CPU us " + " + ".join(f"{who} {used}" for who, used in cpu.items()))
     return f"  {name:<26} {', '.join(told)}"
@@ -91,6 +96,8 @@ def print_rows(rows):
         print(row["id"])
         print(side(row, "measured", "value", ""))
         print(side(row, row["reference_id"], "reference", "reference_"))
+        for note in row["notes"]:
+            print(f"  {note}")
     print(f"\n{'ratio':>6} {'goal':>6}  {'':8} {'rounds':<24} of what; beside what")
     for row in rows:
         goal = "-" if row["goal"] is None else row["goal"]
