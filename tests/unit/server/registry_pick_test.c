@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "server/registry/index.h"
 
 enum { MOST = 64 };
@@ -95,12 +96,18 @@ static int pick(const struct service *s)
 	return pick_but(s, NULL, 0);
 }
 
+static size_t some(int picked)
+{
+	CHECK(picked >= 0);
+	return (size_t)picked;
+}
+
 static void assert_shares(const struct service *s, int picks, const int *expected, int count)
 {
 	int shares[MOST] = {0};
 
 	for (int i = 0; i < picks; i++)
-		shares[pick(s)]++;
+		shares[some(pick(s))]++;
 	assert_memory_equal(shares, expected, (size_t)count * sizeof(int));
 }
 
@@ -136,7 +143,7 @@ static void each_has_its_share_of_any_stretch_but_for_a_few_turns(void **state)
 			sum += weights[i] = 1 + (int)random() % 20;
 		s = put(weights, count);
 		for (int turn = 1; turn <= 2 * sum; turn++) {
-			got[pick(s)]++;
+			got[some(pick(s))]++;
 			for (int i = 0; i < count; i++)
 				assert_true(abs(got[i] * sum - turn * weights[i]) < 5 * sum);
 		}
@@ -303,11 +310,11 @@ static void picking_again_keeps_the_weights_and_shifts_no_turn(void **state)
 
 	for (int i = 0; i < 120; i++) {
 		const struct node *dead = s->nodes[0];
-		int picked = pick(s);
+		size_t picked = some(pick(s));
 
 		first[picked]++;
 		if (picked == 0)
-			second[pick_but(s, &dead, 1)]++;
+			second[some(pick_but(s, &dead, 1))]++;
 	}
 	assert_memory_equal(first, ((const int[]){30, 30, 60}), sizeof(first));
 	assert_memory_equal(second, ((const int[]){0, 10, 20}), sizeof(second));
@@ -320,7 +327,7 @@ static void a_change_of_the_service_does_not_begin_the_round_anew(void **state)
 	int shares[3] = {0};
 
 	for (int i = 0; i < 30; i++) {
-		shares[pick(s)]++;
+		shares[some(pick(s))]++;
 		struct node node = healthy(i % 3, 1);
 		node.health_ms = i;
 		put_node(node);
@@ -341,7 +348,7 @@ static void *pick_many(void *arg)
 {
 	for (int i = 0; i < ROUNDS * 6; i++) {
 		const struct service *s = index_service(registry, TEXT("default"), TEXT("s"));
-		atomic_fetch_add(&counts[pick(s)], 1);
+		atomic_fetch_add(&counts[some(pick(s))], 1);
 		service_release(s);
 	}
 	return NULL;
