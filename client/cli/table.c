@@ -59,8 +59,10 @@ static size_t print_cut(const char *text, size_t most)
 	size_t width = 0;
 	int cells;
 
-	if (width_of(text) <= most)
-		return (size_t)fputs(text, stdout), width_of(text);
+	if (width_of(text) <= most) {
+		fputs(text, stdout);
+		return width_of(text);
+	}
 	for (size_t size; *text; text += size) {
 		size = next_character(text, &cells);
 		if (width + (size_t)cells + 1 > most)
