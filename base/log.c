@@ -134,10 +134,15 @@ static void add_field(struct line *l, const char *key, struct text value)
 		add(l, value);
 }
 
+bool log_wants(enum log_level level)
+{
+	return (int)level >= atomic_load_explicit(&least, memory_order_relaxed);
+}
+
 void log_write(
 	enum log_level level, const char *event, const struct log_field *fields, size_t count)
 {
-	if ((int)level < atomic_load_explicit(&least, memory_order_relaxed))
+	if (!log_wants(level))
 		return;
 	int error = errno;
 	char time[32];

@@ -35,9 +35,15 @@ struct log_field {
 #define LOG_SLICE(key, slice) ((struct log_field){(key), (slice)})
 /* Formats into a buffer of the enclosing block. */
 #define LOG_NUMBER(key, number) ((struct log_field){(key), log_number((char[24]){0}, (number))})
+/* The fields of an event that is not to be logged are not made. */
 #define log_event(level, event, ...)                                                               \
-	log_write((level), (event), (const struct log_field[]){{"", {0}}, ##__VA_ARGS__},          \
-		sizeof((struct log_field[]){{"", {0}}, ##__VA_ARGS__}) / sizeof(struct log_field))
+	(!log_wants(level) ? (void)0                                                               \
+			   : log_write((level), (event),                                           \
+				     (const struct log_field[]){{"", {0}}, ##__VA_ARGS__},         \
+				     sizeof((struct log_field[]){{"", {0}}, ##__VA_ARGS__}) /      \
+					     sizeof(struct log_field)))
+
+bool log_wants(enum log_level level); /* such events are logged now */
 
 struct text log_number(char buffer[24], int64_t number);
 /* fields[0] is unused. */
