@@ -97,7 +97,7 @@ static struct text bytes_of(struct arena *a, grpc_byte_buffer *buffer)
 	return bytes;
 }
 
-static grpc_byte_buffer *buffer_of(struct text bytes)
+grpc_byte_buffer *rpc_buffer(struct text bytes)
 {
 	grpc_slice slice = grpc_slice_from_copied_buffer(bytes.data, bytes.size);
 	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
@@ -175,7 +175,7 @@ static void finish(struct call *base)
 		ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
 	if (s->code == STATUS_OK && base->response.data) {
 		rpc_observe_sent(c, base->response.size);
-		c->message = buffer_of(base->response);
+		c->message = rpc_buffer(base->response);
 		ops[count].op = GRPC_OP_SEND_MESSAGE;
 		ops[count++].data.send_message.send_message = c->message;
 	}

@@ -115,6 +115,8 @@ void rpc_call_batch(struct rpc_call *c, const grpc_op *ops, size_t count, struct
 void rpc_call_greet(struct rpc_call *c, grpc_op *op, grpc_metadata *id);
 /* Unpacks the message into the arena; the buffer is not needed afterwards. */
 bool rpc_call_decode(struct rpc_call *c, struct arena *a, grpc_byte_buffer *message);
+/* A copy of the bytes, as what is sent. */
+grpc_byte_buffer *rpc_buffer(struct text bytes);
 
 /* --- observe.c: what is counted and logged ---------------------------------------------------- */
 

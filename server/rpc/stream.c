@@ -9,6 +9,8 @@
  */
 #include "server/rpc/internal.h"
 
+#include "proto/runtime/guard.h"
+
 static void batch(
 	struct rpc_call *c, const grpc_op *ops, size_t count, void (*run)(struct tag *tag, bool ok))
 {
@@ -75,22 +77,13 @@ static void sent(struct tag *tag, bool ok)
 	rpc_call_drop(c);
 }
 
-static grpc_byte_buffer *pack(const ProtobufCMessage *message)
-{
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
-	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
-	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
-	return buffer;
-}
-
 void rpc_stream_send(struct call *base, const ProtobufCMessage *message, bool more)
 {
 	struct rpc_call *c = rpc_call_of(base);
 	grpc_op ops[2] = {{.op = GRPC_OP_SEND_MESSAGE}};
 	grpc_metadata id = {0};
 	size_t count = 1;
-	c->message = pack(message);
+	c->message = rpc_buffer(guard_pack(base->turn, message));
 	rpc_observe_sent(c, grpc_byte_buffer_length(c->message));
 	call_end_turn(base);
 	ops[0].data.send_message.send_message = c->message;
