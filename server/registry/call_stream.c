@@ -47,14 +47,7 @@ static enum next ask(struct call *c, const struct fetch_request *request, call_s
 enum next registry_call_stream(struct call *c)
 {
 	const Registry__CallStreamRequest *in = call_request(c, Registry__CallStreamRequest);
-	const struct upstream_input input = {
-		.service = text_of(in->service),
-		.action = text_of(in->action),
-		.method = upstream_given(in->_method_case, in->method),
-		.header = upstream_given(in->_header_case, in->header),
-		.param = upstream_given(in->_param_case, in->param),
-		.body = upstream_given(in->_body_case, in->body),
-	};
+	const struct upstream_input input = UPSTREAM_INPUT(in);
 
 	if (!upstream_check_names(c, &input))
 		return failed(c);

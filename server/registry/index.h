@@ -117,6 +117,7 @@ void index_protect(int percent); /* the server's own; once, at start */
  * ones; NULL if there is none. */
 const struct node *service_pick(
 	const struct service *service, const struct node *const *tried, size_t tried_count);
+bool node_is_up(const struct node *node); /* as said above */
 /* Whether service_pick() may give that node. */
 bool node_available(const struct service *service, const struct node *node);
 /* A call would find a node now, or an own address of some action. */

@@ -18,7 +18,7 @@ void index_protect(int percent)
 	protect_percent = percent;
 }
 
-static bool is_up(const struct node *node)
+bool node_is_up(const struct node *node)
 {
 	return node->enabled && node->health != NODE_FAILING && !node->flapping;
 }
@@ -39,7 +39,7 @@ static bool is_protected(const struct service *service)
 		return false;
 	for (size_t i = 0; i < service->node_count; i++) {
 		enabled += service->nodes[i]->enabled;
-		up += is_up(service->nodes[i]);
+		up += node_is_up(service->nodes[i]);
 	}
 	return up * 100 <= enabled * (size_t)percent;
 }
@@ -48,7 +48,7 @@ static bool is_protected(const struct service *service)
 static unsigned weight_of(const struct node *node, bool believe, const struct node *const *tried,
 	size_t tried_count, bool any_weight)
 {
-	if (!(believe ? is_up(node) : node->enabled))
+	if (!(believe ? node_is_up(node) : node->enabled))
 		return 0;
 	for (size_t i = 0; i < tried_count; i++)
 		if (tried[i] == node)
@@ -89,7 +89,7 @@ const struct node *service_pick(
 
 bool node_available(const struct service *service, const struct node *node)
 {
-	return is_protected(service) ? node->enabled : is_up(node);
+	return is_protected(service) ? node->enabled : node_is_up(node);
 }
 
 static bool any_node_available(const struct service *service)
@@ -97,7 +97,7 @@ static bool any_node_available(const struct service *service)
 	bool believe = !is_protected(service);
 
 	for (size_t i = 0; i < service->node_count; i++)
-		if (believe ? is_up(service->nodes[i]) : service->nodes[i]->enabled)
+		if (believe ? node_is_up(service->nodes[i]) : service->nodes[i]->enabled)
 			return true;
 	return false;
 }

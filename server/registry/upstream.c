@@ -116,7 +116,7 @@ static bool refuse_without_node(struct call *c, const struct service *service)
 		const struct node *node = service->nodes[i];
 
 		enabled += node->enabled;
-		passing += node->enabled && node->health != NODE_FAILING && !node->flapping;
+		passing += node_is_up(node);
 	}
 	return status_set(&c->status, c->arena, STATUS_UNAVAILABLE,
 		"service %.*s has no available node: %zu registered, %zu of them enabled, %zu of "

@@ -28,6 +28,16 @@ static inline struct text upstream_given(bool set, const char *value)
 	return set ? text_of(value) : (struct text){0};
 }
 
+/* Of a CallRequest or a CallStreamRequest, which have the same fields. */
+#define UPSTREAM_INPUT(in)                                                                         \
+	{                                                                                          \
+		.service = text_of((in)->service), .action = text_of((in)->action),                \
+		.method = upstream_given((in)->_method_case, (in)->method),                        \
+		.header = upstream_given((in)->_header_case, (in)->header),                        \
+		.param = upstream_given((in)->_param_case, (in)->param),                           \
+		.body = upstream_given((in)->_body_case, (in)->body),                              \
+	}
+
 /* fetch() or fetch_open() with the step that takes the answer. */
 typedef enum next upstream_send(
 	struct call *c, const struct fetch_request *request, call_step *unreached);
