@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/db/array.h"
-#include "server/registry/errand.h"
+#include "server/lane/errand.h"
 #include "server/registry/members.h"
 #include "server/registry/probe.h"
 #include "server/registry/targets.h"

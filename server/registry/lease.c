@@ -19,7 +19,7 @@
 
 #include "base/check.h"
 #include "server/db/array.h"
-#include "server/registry/errand.h"
+#include "server/lane/errand.h"
 #include "server/registry/lease_set.h"
 
 #define TICK_MS      50

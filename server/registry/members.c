@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "server/registry/errand.h"
+#include "server/lane/errand.h"
 
 struct members {
 	struct errand renewing; /* first */

@@ -1,11 +1,11 @@
 /*
- * Errand: a statement that the registry sends on its own behalf, one at a time of each kind.
+ * Errand: a statement that the server sends on its own behalf, one at a time of each kind.
  *
  * Begun, sent and landed on the home thread; read() runs on the lane's thread in between, while the
  * errand belongs to nobody else.
  */
-#ifndef JUNCTION_SERVER_REGISTRY_ERRAND_H
-#define JUNCTION_SERVER_REGISTRY_ERRAND_H
+#ifndef JUNCTION_SERVER_LANE_ERRAND_H
+#define JUNCTION_SERVER_LANE_ERRAND_H
 
 #include "base/loop.h"
 #include "server/lane/sql.h"

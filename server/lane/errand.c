@@ -1,4 +1,4 @@
-#include "server/registry/errand.h"
+#include "server/lane/errand.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -37,8 +37,7 @@ static void arrived(struct sql_job *job, const struct rows *rows, const struct s
 	if (rows && e->read)
 		e->read(e, rows);
 	if (error)
-		log_event(LOG_DEBUG, "registry errand failed",
-			LOG_TEXT("statement", job->statement->name),
+		log_event(LOG_DEBUG, "errand failed", LOG_TEXT("statement", job->statement->name),
 			LOG_TEXT("reason", error->message));
 	loop_post(e->home, &e->landing);
 }
