@@ -16,6 +16,7 @@
 typedef enum next rows_step(struct call *c, const struct rows *rows);
 typedef enum next append_step(struct call *c, const struct rows *rows, int row);
 typedef enum next fetch_step(struct call *c, const struct fetch_response *response);
+typedef enum next put_step(struct call *c, bool wanted);
 
 static struct lanes *sql_lanes;
 static struct fetch_lane *http_lane;
@@ -96,9 +97,11 @@ static int64_t lane_deadline(const struct call *c)
 	return c->deadline < longest ? c->deadline : longest;
 }
 
+#define FULL "too many %s are waiting"
+
 static enum next full(struct call *c, const char *what)
 {
-	return fail(c, STATUS_RESOURCE_EXHAUSTED, "too many %s are waiting", what);
+	return fail(c, STATUS_RESOURCE_EXHAUSTED, FULL, what);
 }
 
 /* The reason is the lane's: its texts do not live as long as the call. */
@@ -107,6 +110,7 @@ static void take_error(struct call *c, const struct status *error)
 	c->status.code = error->code;
 	c->status.message = arena_string(c->arena, text_of(error->message));
 	c->status.field = NULL;
+	c->status.remote_code = 0;
 }
 
 static void lane_failed(struct call *c, const struct status *error)
@@ -242,6 +246,32 @@ enum next fetch_open(
 	c->unreached = unreached;
 	c->answer = fetch_stream_open(http_lane, request, c->deadline);
 	return c->answer ? fetch_next(c, then) : full(c, "requests to others");
+}
+
+bool fetch_begin(struct call *c, const struct fetch_request *request)
+{
+	fetch_stream_close(&c->answer);
+	c->unreached = NULL;
+	c->answer = fetch_stream_open(http_lane, request, c->deadline);
+	return c->answer || status_set(&c->status, c->arena, STATUS_RESOURCE_EXHAUSTED, FULL,
+				    "requests to others");
+}
+
+static void put_done(struct fetch_put *put, bool wanted)
+{
+	struct call *c = CALL_OF(put, put);
+	((put_step *)c->then)(c, wanted);
+}
+
+enum next fetch_put(struct call *c, struct text bytes, put_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->then = (void *)then;
+	c->lane.put =
+		(struct fetch_put){.bytes = bytes, .cancelled = &c->cancelled, .done = put_done};
+	fetch_stream_put(c->answer, &c->lane.put);
+	return NEXT_LANE;
 }
 
 static void work_run(struct work_job *job)

@@ -86,6 +86,7 @@ struct call {
 		struct append_job append;
 		struct fetch_job fetch;
 		struct fetch_read read;
+		struct fetch_put put;
 		struct work_job work;
 		struct wait_job wait;
 	} lane;
@@ -135,6 +136,13 @@ enum next fetch_open(struct call *c, const struct fetch_request *request,
 	call_step *unreached);
 enum next fetch_next(
 	struct call *c, enum next (*then)(struct call *c, const struct fetch_response *response));
+/* A request whose body follows (fetch_request.body_follows): fetch_begin(), which ends no step,
+ * then fetch_put() for each piece, which lives until then(), and at last fetch_next(), which brings
+ * the header of the answer like fetch_open(). wanted false: no more of the body is taken,
+ * fetch_next() tells why. False with c->status set: the lane is full. */
+bool fetch_begin(struct call *c, const struct fetch_request *request);
+enum next fetch_put(
+	struct call *c, struct text bytes, enum next (*then)(struct call *c, bool wanted));
 /* CPU or a blocking library call, on the work pool; run() must not touch the runtime. */
 enum next work(struct call *c, void (*run)(struct call *c), call_step *then);
 

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/lane/fetch_stream.h"
 #include "server/lane/fetch_transfer.h"
 
 enum { SWEEP_MS = 50 };
@@ -205,6 +206,8 @@ static void enter(struct loop_task *task)
 		finish(lane, job, NULL, &error);
 		return;
 	}
+	if (job->stream)
+		fetch_stream_enter(job->stream, t);
 	t->host = host_join(lane, t);
 	TAILQ_INSERT_TAIL(&t->host->waiting, t, in_host);
 	TAILQ_INSERT_TAIL(&lane->all, t, in_lane);
@@ -276,15 +279,23 @@ struct watch {
 	uv_poll_t poll;
 	struct fetch_lane *lane;
 	curl_socket_t socket;
+	int events;
 };
 
+/* Reading comes first: a peer that refuses a request while it is being sent answers, closes and
+ * resets the connection, and after a failed sending curl reads no more. On an error libuv has
+ * stopped watching. */
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
 	struct watch *w = poll->data;
-	int what = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+	int what = (w->events & UV_READABLE ? CURL_CSELECT_IN : 0) |
 		   (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 
-	drive(w->lane, w->socket, status < 0 ? CURL_CSELECT_ERR : what);
+	if (status < 0) {
+		what |= CURL_CSELECT_ERR;
+		uv_poll_start(&w->poll, w->events, on_socket);
+	}
+	drive(w->lane, w->socket, what);
 }
 
 static void watch_free(uv_handle_t *handle)
@@ -313,6 +324,7 @@ static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *arg, v
 
 	if (what != CURL_POLL_REMOVE) {
 		w = w ? w : watch_new(lane, easy, socket);
+		w->events = events;
 		uv_poll_start(&w->poll, events, on_socket);
 	} else if (w) {
 		/* At once: curl may close the socket and get the same number again. */

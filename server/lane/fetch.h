@@ -30,10 +30,19 @@ struct fetch_request {
 	const struct fetch_header *headers;
 	size_t header_count;
 	struct text body; /* data NULL: none; POST, PUT and PATCH then send Content-Length: 0 */
+	/* Of a fetch stream: the body is not given here, but put piece by piece (fetch_stream_put),
+	 * body_size bytes in all, sent as Content-Length. */
+	bool body_follows;
+	uint64_t body_size;
 	int64_t connect_timeout_ms; /* name resolution included */
 	int64_t total_timeout_ms;   /* less if the job's deadline is earlier */
 	size_t response_limit;      /* bytes of body; beyond: RESOURCE_EXHAUSTED */
-	bool fresh;                 /* on a connection of its own, closed afterwards */
+	/* Of a fetch stream: encodings that the answer may come in; its bytes are handed on as they
+	 * are. NULL: identity. Of a job curl asks for gzip and deflate, and undoes them. */
+	const char *accept_encoding;
+	bool own_host; /* loopback is allowed, whatever the egress policy says of it: for addresses
+			* that this host's own configuration names */
+	bool fresh;    /* on a connection of its own, closed afterwards */
 	bool connect_only; /* sends nothing: when the connection stands (with https, its TLS too),
 			    * the response is of status 0, and the connection is closed */
 };

@@ -6,14 +6,14 @@
  * the request, so the pre-request callback, which curl calls before each sending, refuses once any
  * byte of the request has gone out. What is left is a race that no client can win (the peer closes
  * an idle connection while we send); connections idle for 2 s are not used again, so that it needs
- * a peer with a shorter keep-alive than any common server has.
+ * a peer with a shorter keep-alive than any common server has. Nor can curl rewind a body that
+ * follows.
  *
  * Without QUICK_EXIT, giving up a transfer that resolves a name joins the resolver's thread: the
  * lane would stand still until DNS answers.
  */
 #include "server/lane/fetch_transfer.h"
 
-#include <errno.h>
 #include <strings.h>
 
 #include "base/check.h"
@@ -23,6 +23,8 @@
 enum {
 	HEADER_LIMIT = 64 * 1024, /* bytes of an answer's header */
 	IDLE_LIMIT_S = 1,         /* whole seconds, rounded down by curl: less than 2 s */
+	READ_SIZE = 64 * 1024,    /* at once, of a stream: small enough to stay in a CPU's cache */
+	UPLOAD_BUFFER_SIZE = 256 * 1024,
 };
 
 #define SET(t, option, value) CHECK(curl_easy_setopt((t)->easy, (option), (value)) == CURLE_OK)
@@ -64,9 +66,12 @@ bool transfer_read_url(struct transfer *t, struct status *error)
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *t = arg;
+	struct egress_policy policy = *t->egress;
 	char reason[128];
-	const char *why = egress_refusal(t->egress, &address->addr, reason);
+	const char *why;
 
+	policy.loopback = policy.loopback || t->job->request->own_host;
+	why = egress_refusal(&policy, &address->addr, reason);
 	t->resolved = true;
 	if (why) {
 		t->refusal = arena_printf(t->job->arena, "%s", why);
@@ -130,7 +135,7 @@ static void end_header(struct transfer *t)
 	fill_response(t);
 	t->headers_done = t->response.status >= 200;
 	if (t->headers_done && t->job->stream)
-		fetch_stream_begin(t->job->stream, t);
+		fetch_stream_begin(t->job->stream);
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
@@ -182,6 +187,30 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
+static size_t on_send(char *to, size_t size, size_t count, void *arg)
+{
+	struct transfer *t = arg;
+
+	return fetch_stream_give(t->job->stream, to, size * count);
+}
+
+static int on_rewind(void *arg, curl_off_t offset, int origin)
+{
+	struct transfer *t = arg;
+
+	t->resend = true;
+	return CURL_SEEKFUNC_FAIL;
+}
+
+static int on_progress(
+	void *arg, curl_off_t to_come, curl_off_t came, curl_off_t to_send, curl_off_t sent)
+{
+	struct transfer *t = arg;
+
+	fetch_stream_sent(t->job->stream, (uint64_t)sent);
+	return 0;
+}
+
 /* --- options --------------------------------------------------------------------------------- */
 
 static void add_header(struct transfer *t, const char *line)
@@ -217,6 +246,21 @@ static bool has_empty_body(const char *method)
 	       strcmp(method, "PATCH") == 0;
 }
 
+/* For curl it is a POST, whatever its method says. */
+static void set_body_that_follows(struct transfer *t)
+{
+	SET(t, CURLOPT_POST, 1L);
+	SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->job->request->body_size);
+	SET(t, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_SIZE);
+	SET(t, CURLOPT_READFUNCTION, on_send);
+	SET(t, CURLOPT_READDATA, t);
+	SET(t, CURLOPT_SEEKFUNCTION, on_rewind);
+	SET(t, CURLOPT_SEEKDATA, t);
+	SET(t, CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(t, CURLOPT_XFERINFODATA, t);
+	SET(t, CURLOPT_NOPROGRESS, 0L);
+}
+
 static void set_method(struct transfer *t)
 {
 	const struct fetch_request *request = t->job->request;
@@ -225,7 +269,9 @@ static void set_method(struct transfer *t)
 		SET(t, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	if (request->body.data || has_empty_body(request->method)) {
+	if (request->body_follows && request->body_size > 0) {
+		set_body_that_follows(t);
+	} else if (request->body.data || request->body_follows || has_empty_body(request->method)) {
 		SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
 		SET(t, CURLOPT_POSTFIELDS, request->body.data ? request->body.data : "");
 	}
@@ -265,11 +311,15 @@ static void set_limits(struct transfer *t)
 static void set_encoding(struct transfer *t)
 {
 	bool streams = t->job->stream != NULL;
+	const char *encodings = t->job->request->accept_encoding;
 
-	SET(t, CURLOPT_ACCEPT_ENCODING, streams ? "identity" : "gzip, deflate");
+	SET(t, CURLOPT_ACCEPT_ENCODING,
+		!streams    ? "gzip, deflate"
+		: encodings ? encodings
+			    : "identity");
 	SET(t, CURLOPT_HTTP_CONTENT_DECODING, streams ? 0L : 1L);
 	if (streams)
-		SET(t, CURLOPT_BUFFERSIZE, (long)FETCH_PIECE_SIZE);
+		SET(t, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
 }
 
 void transfer_prepare(struct transfer *t, CURL *easy)
@@ -308,81 +358,7 @@ CURL *transfer_release(struct transfer *t)
 	return easy;
 }
 
-/* --- results --------------------------------------------------------------------------------- */
-
-static const char *connect_phase(const struct transfer *t)
-{
-	if (!t->easy)
-		return "waiting for a free connection";
-	if (!t->resolved)
-		return "resolving the name";
-	return t->https ? "connecting or in the TLS handshake" : "connecting";
-}
-
-void transfer_timed_out(struct transfer *t, struct status *error)
-{
-	struct arena *a = t->job->arena;
-	long ms = (long)((clock_now() - t->begun) / CLOCK_MS);
-
-	if (!t->connected)
-		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
-			"%s was not reached: timed out after %ld ms, %s", t->target, ms,
-			connect_phase(t));
-	else if (!t->answered)
-		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
-			"%s did not answer: timed out after %ld ms", t->target, ms);
-	else if (t->job->stream && clock_now() < t->job->deadline)
-		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
-			"%s did not go on with its answer: nothing came for %lld ms", t->target,
-			(long long)t->job->request->total_timeout_ms);
-	else
-		status_set(error, a, STATUS_DEADLINE_EXCEEDED,
-			"%s did not finish its answer: timed out after %ld ms", t->target, ms);
-}
-
-static void set_not_reached(struct transfer *t, CURLcode result, struct status *error)
-{
-	struct arena *a = t->job->arena;
-	long number = 0;
-
-	if (t->refusal && !t->opened) {
-		status_set(error, a, STATUS_PERMISSION_DENIED, "Junction may not connect to %s: %s",
-			t->target, t->refusal);
-		return;
-	}
-	if (result == CURLE_COULDNT_RESOLVE_HOST) {
-		status_set(error, a, STATUS_UNAVAILABLE,
-			"%s was not reached: the name cannot be resolved", t->target);
-		return;
-	}
-	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
-	if (result == CURLE_COULDNT_CONNECT && number != 0)
-		status_set(error, a, STATUS_UNAVAILABLE, "%s was not reached: %s", t->target,
-			number == ECONNREFUSED ? "connection refused" : strerror((int)number));
-	else
-		status_set(error, a, STATUS_UNAVAILABLE, "%s was not reached: %s", t->target,
-			t->error[0] ? t->error : curl_easy_strerror(result));
-}
-
-static void set_broken_off(struct transfer *t, CURLcode result, struct status *error)
-{
-	struct arena *a = t->job->arena;
-
-	if (t->resend)
-		status_set(error, a, STATUS_UNAVAILABLE,
-			"%s closed a kept connection without an answer; the request may have "
-			"arrived and is not sent again",
-			t->target);
-	else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY)
-		status_set(error, a, STATUS_UNAVAILABLE, "%s does not answer in HTTP", t->target);
-	else if (!t->answered)
-		status_set(error, a, STATUS_UNAVAILABLE, "%s broke off before its answer: %s",
-			t->target, curl_easy_strerror(result));
-	else
-		status_set(error, a,
-			t->job->stream && t->headers_done ? STATUS_DATA_LOSS : STATUS_UNAVAILABLE,
-			"%s broke off its answer: %s", t->target, curl_easy_strerror(result));
-}
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static const struct fetch_response *response_of(struct transfer *t)
 {
@@ -395,16 +371,11 @@ static const struct fetch_response *response_of(struct transfer *t)
 const struct fetch_response *transfer_result(
 	struct transfer *t, CURLcode result, struct status *error)
 {
+	/* curl takes an answer that ends within its header for one without a body. */
+	if (result == CURLE_OK && !t->headers_done && !t->job->request->connect_only)
+		result = CURLE_PARTIAL_FILE;
 	if (result == CURLE_OK)
 		return response_of(t);
-	if (t->excess)
-		status_set(error, t->job->arena, STATUS_RESOURCE_EXHAUSTED,
-			"the answer of %s is too large: its %s", t->target, t->excess);
-	else if (result == CURLE_OPERATION_TIMEDOUT)
-		transfer_timed_out(t, error);
-	else if (!t->connected)
-		set_not_reached(t, result, error);
-	else
-		set_broken_off(t, result, error);
+	transfer_failed(t, result, error);
 	return NULL;
 }

@@ -50,9 +50,14 @@ void transfer_prepare(struct transfer *t, CURL *easy);
 /* What curl's result means: the response, or NULL with error set. */
 const struct fetch_response *transfer_result(
 	struct transfer *t, CURLcode result, struct status *error);
-/* DEADLINE_EXCEEDED, saying what it was that took too long. */
-void transfer_timed_out(struct transfer *t, struct status *error);
 /* Takes the easy handle back, reset. */
 CURL *transfer_release(struct transfer *t);
+
+/* --- fetch_failure.c --- */
+
+/* DEADLINE_EXCEEDED, saying what it was that took too long. */
+void transfer_timed_out(struct transfer *t, struct status *error);
+/* Sets the reason, of what is no CURLE_OK. */
+void transfer_failed(struct transfer *t, CURLcode result, struct status *error);
 
 #endif

@@ -170,6 +170,39 @@ bool peer_read(struct peer *p, int socket)
 	return got;
 }
 
+static bool ends_header(const char *text, size_t size)
+{
+	return size >= 4 && memcmp(text + size - 4, "\r\n\r\n", 4) == 0;
+}
+
+bool peer_read_head(struct peer *p, int socket)
+{
+	char text[16 * 1024];
+	size_t size = 0;
+
+	while (!ends_header(text, size)) {
+		require(size < sizeof(text) - 1, "too long a header");
+		if (recv(socket, text + size, 1, 0) != 1)
+			return false;
+		size++;
+	}
+	text[size] = '\0';
+	keep_request(p, text);
+	return true;
+}
+
+size_t peer_take(int socket, void *bytes, size_t size)
+{
+	size_t taken = 0;
+	ssize_t got = 1;
+
+	while (taken < size && got > 0) {
+		got = recv(socket, (char *)bytes + taken, size - taken, 0);
+		taken += got > 0 ? (size_t)got : 0;
+	}
+	return taken;
+}
+
 void peer_write(int socket, const void *bytes, size_t size)
 {
 	const char *at = bytes;

@@ -22,6 +22,10 @@ int peer_port(const struct peer *p);
 /* --- for the serve function --- */
 /* The next request with its body (by Content-Length); false when the client has gone. */
 bool peer_read(struct peer *p, int socket);
+/* The next request without its body, which is left to peer_take(). */
+bool peer_read_head(struct peer *p, int socket);
+/* So many bytes, fewer only if the client has gone: how many. */
+size_t peer_take(int socket, void *bytes, size_t size);
 void peer_write(int socket, const void *bytes, size_t size);
 void peer_say(int socket, const char *text);
 /* Until the client has gone. */

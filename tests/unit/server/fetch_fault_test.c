@@ -129,6 +129,12 @@ static void say_half(struct peer *p, int socket)
 		peer_say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
 }
 
+static void say_half_a_header(struct peer *p, int socket)
+{
+	if (peer_read(p, socket))
+		peer_say(socket, "HTTP/1.1 200 OK\r\nContent-Le");
+}
+
 static void talk_nonsense(struct peer *p, int socket)
 {
 	peer_say(socket, "220 mail.example ESMTP\r\n");
@@ -143,6 +149,9 @@ static void a_peer_that_breaks_off_is_unavailable(void **state)
 	assert_failed(t, STATUS_UNAVAILABLE, "broke off before its answer");
 	finish(t, peer);
 	t = once(say_half, "GET", NULL, &peer);
+	assert_failed(t, STATUS_UNAVAILABLE, "broke off its answer");
+	finish(t, peer);
+	t = once(say_half_a_header, "GET", NULL, &peer);
 	assert_failed(t, STATUS_UNAVAILABLE, "broke off its answer");
 	finish(t, peer);
 	t = once(talk_nonsense, "GET", NULL, &peer);
@@ -269,6 +278,57 @@ static void an_address_that_the_policy_refuses_is_never_connected_to(void **stat
 	peer_stop(&peer);
 }
 
+static struct fetch_lane *own_host_lane(struct sockaddr_storage *own, int port)
+{
+	static struct egress_policy policy;
+	struct fetch_options options = usual;
+
+	*(struct sockaddr_in *)own = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = INADDR_ANY};
+	policy = (struct egress_policy){.own = own, .own_count = 1};
+	options.egress = &policy;
+	return fetch_start(&options);
+}
+
+static void a_job_for_the_own_host_may_use_loopback_and_nothing_more(void **state)
+{
+	struct sockaddr_storage own = {0};
+	struct peer *peer = peer_start(close_without_answer);
+	struct peer *junction = peer_start(close_without_answer);
+	struct fetch_lane *lane = own_host_lane(&own, peer_port(junction));
+	const struct {
+		int port;
+		const char *path, *refusal;
+		bool own_host;
+	} jobs[] = {
+		{peer_port(peer), "/", NULL, true},
+		{peer_port(peer), "/", "is a loopback address, not allowed", false},
+		{peer_port(junction), "/", "that Junction itself listens on", true},
+		{0, "http://10.0.0.1/", "is a private address", true},
+		{0, "http://169.254.169.254/", "is link-local", true},
+	};
+
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++) {
+		struct trial *t = trial_new("GET", jobs[i].port, jobs[i].path);
+
+		if (jobs[i].port == 0)
+			t->request.url = jobs[i].path;
+		t->request.fresh = true;
+		t->request.own_host = jobs[i].own_host;
+		trial_run(t, lane);
+		if (jobs[i].refusal)
+			assert_failed(t, STATUS_PERMISSION_DENIED, jobs[i].refusal);
+		else
+			assert_failed(t, STATUS_UNAVAILABLE, "broke off before its answer");
+		trial_free(t);
+	}
+	assert_int_equal(peer_connections(peer), 1);
+	assert_int_equal(peer_connections(junction), 0);
+	fetch_stop(&lane);
+	peer_stop(&peer);
+	peer_stop(&junction);
+}
+
 static void a_name_that_cannot_be_resolved_was_not_reached(void **state)
 {
 	struct fetch_lane *lane = fetch_start(&usual);
@@ -369,6 +429,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_sent_twice_when_a_kept_connection_breaks_off),
 		cmocka_unit_test(a_kept_connection_that_was_closed_meanwhile_is_replaced),
 		cmocka_unit_test(an_address_that_the_policy_refuses_is_never_connected_to),
+		cmocka_unit_test(a_job_for_the_own_host_may_use_loopback_and_nothing_more),
 		cmocka_unit_test(a_name_that_cannot_be_resolved_was_not_reached),
 		cmocka_unit_test(what_is_no_http_url_is_refused),
 		cmocka_unit_test(a_host_that_hangs_holds_up_only_its_own_jobs),
