@@ -28,5 +28,7 @@ ProtobufCMessage *guard_unpack(struct arena *a, const ProtobufCMessageDescriptor
 
 /* Serialized bytes in the arena. A oneof says alone which of its members is set. */
 struct text guard_pack(struct arena *a, const ProtobufCMessage *message);
+/* The same bytes in memory of their own, *room, which the caller frees with free(). */
+struct text guard_pack_alone(const ProtobufCMessage *message, void **room);
 
 #endif

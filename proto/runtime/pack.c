@@ -3,6 +3,8 @@
  * where protobuf-c measures each message once for each message around it. Unlike protobuf-c it
  * keeps -0.0, and an empty string that a oneof says is set.
  */
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "proto/runtime/field.h"
 #include "proto/runtime/guard.h"
@@ -10,11 +12,22 @@
 #define FIRST_ROOM 256
 
 struct packing {
-	struct arena *arena;
-	uint8_t *start; /* of the room */
-	uint8_t *at;    /* first byte written */
-	size_t size;    /* bytes written */
+	struct arena *arena; /* NULL: the room is malloc's */
+	uint8_t *start;      /* of the room */
+	uint8_t *at;         /* first byte written */
+	size_t size;         /* bytes written */
 };
+
+static void widen(struct packing *p, size_t room)
+{
+	uint8_t *start = p->arena ? arena_alloc(p->arena, room) : check_malloc(room);
+
+	memcpy(start + room - p->size, p->at, p->size);
+	if (!p->arena)
+		free(p->start);
+	p->start = start;
+	p->at = start + room - p->size;
+}
 
 /* So many bytes before what is written. */
 static uint8_t *put(struct packing *p, size_t size)
@@ -27,9 +40,7 @@ static uint8_t *put(struct packing *p, size_t size)
 		CHECK(size <= PTRDIFF_MAX / 4);
 		if (room < p->size + size)
 			room = p->size + size + FIRST_ROOM;
-		p->start = arena_alloc(p->arena, room);
-		memcpy(p->start + room - p->size, p->at, p->size);
-		p->at = p->start + room - p->size;
+		widen(p, room);
 	}
 	p->size += size;
 	p->at -= size;
@@ -180,5 +191,15 @@ struct text guard_pack(struct arena *a, const ProtobufCMessage *message)
 	struct packing p = {.arena = a, .start = room, .at = room + FIRST_ROOM};
 
 	pack_message(&p, message);
+	return (struct text){(const char *)p.at, p.size};
+}
+
+struct text guard_pack_alone(const ProtobufCMessage *message, void **room)
+{
+	uint8_t *first = check_malloc(FIRST_ROOM);
+	struct packing p = {.start = first, .at = first + FIRST_ROOM};
+
+	pack_message(&p, message);
+	*room = p.start;
 	return (struct text){(const char *)p.at, p.size};
 }

@@ -9,6 +9,8 @@
  */
 #include "server/rpc/internal.h"
 
+#include <stdlib.h>
+
 #include "proto/runtime/guard.h"
 
 static void batch(
@@ -77,13 +79,25 @@ static void sent(struct tag *tag, bool ok)
 	rpc_call_drop(c);
 }
 
+/* Packed where it stays until it has been sent: a large message is copied once. */
+static grpc_byte_buffer *pack(const ProtobufCMessage *message)
+{
+	void *room;
+	struct text bytes = guard_pack_alone(message, &room);
+	grpc_slice slice =
+		grpc_slice_new_with_user_data((char *)bytes.data, bytes.size, free, room);
+	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+	grpc_slice_unref(slice);
+	return buffer;
+}
+
 void rpc_stream_send(struct call *base, const ProtobufCMessage *message, bool more)
 {
 	struct rpc_call *c = rpc_call_of(base);
 	grpc_op ops[2] = {{.op = GRPC_OP_SEND_MESSAGE}};
 	grpc_metadata id = {0};
 	size_t count = 1;
-	c->message = rpc_buffer(guard_pack(base->turn, message));
+	c->message = pack(message);
 	rpc_observe_sent(c, grpc_byte_buffer_length(c->message));
 	call_end_turn(base);
 	ops[0].data.send_message.send_message = c->message;

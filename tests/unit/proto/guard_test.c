@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -458,11 +459,15 @@ static void the_descriptor_set_survives_unpacking_and_packing(void **state)
 {
 	const ProtobufCMessageDescriptor *type = &google__protobuf__file_descriptor_set__descriptor;
 	ProtobufCMessage *set = guard_unpack(arena, type, api_descriptor_set, &status);
-	struct text packed;
+	struct text packed, alone;
+	void *room;
 
 	assert_non_null(set);
 	packed = guard_pack(arena, set);
 	assert_int_equal(packed.size, api_descriptor_set.size);
+	alone = guard_pack_alone(set, &room);
+	assert_true(text_equal(alone, packed));
+	free(room);
 	assert_true(
 		text_equal(guard_pack(arena, guard_unpack(arena, type, packed, &status)), packed));
 }
