@@ -26,6 +26,11 @@ function resolve(node) {
 
 // --- schemas ----------------------------------------------------------------------------------
 
+// An object whose members have any names; one of properties may allow other members beside them.
+function isMap(schema) {
+	return schema.additionalProperties && schema.additionalProperties !== true && !schema.properties;
+}
+
 function typeName(schema) {
 	if (schema.$ref)
 		return schema.$ref.split("/").pop();
@@ -40,7 +45,7 @@ function typeName(schema) {
 		return schema.allOf.map(typeName).join(" with ");
 	if (schema.type === "array")
 		return "list of " + typeName(schema.items || {});
-	if (schema.additionalProperties && schema.additionalProperties !== true)
+	if (isMap(schema))
 		return "map of " + typeName(schema.additionalProperties);
 	const type = [].concat(schema.type || "any JSON").join(" or ");
 	return schema.contentEncoding || schema.format ? `${type} (${schema.contentEncoding || schema.format})` : type;
@@ -55,10 +60,10 @@ function parts(schema) {
 		return choice.filter((c) => parts(c).length).map((c) => [null, c, false]);
 	if (s.type === "array")
 		return parts(s.items || {});
-	if (s.additionalProperties && s.additionalProperties !== true)
-		return [["\u2026", s.additionalProperties, false]];
+	const others = s.additionalProperties && s.additionalProperties !== true
+		? [["\u2026", s.additionalProperties, false]] : [];
 	return Object.entries(s.properties || {}).map(([name, value]) =>
-		[name, value, (s.required || []).includes(name)]);
+		[name, value, (s.required || []).includes(name)]).concat(others);
 }
 
 function schemaList(schema) {
@@ -96,7 +101,7 @@ function example(schema, name = "text", seen = []) {
 	}
 	if (seen.includes(s))
 		return {};
-	if (s.additionalProperties && s.additionalProperties !== true)
+	if (isMap(s))
 		return { name: example(s.additionalProperties, name, [...seen, s]) };
 	const object = {};
 	for (const [key, value] of Object.entries(s.properties || {}))

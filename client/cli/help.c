@@ -85,6 +85,8 @@ static const char *type_of(struct arena *a, const struct api_message *m, unsigne
 		return "map";
 	if (m->fields[i].flags & API_RAW_JSON)
 		name = "JSON";
+	else if (m->fields[i].flags & API_NUMBER_AS_TEXT)
+		name = "string or number";
 	else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
 		name = ((const ProtobufCMessageDescriptor *)f->descriptor)->short_name;
 	else if (f->type == PROTOBUF_C_TYPE_ENUM)
@@ -100,7 +102,8 @@ static void write_message(struct buffer *out, const char *title, const struct ap
 
 	buffer_printf(out, "\n%s%s\n", title, m->descriptor->n_fields ? ":" : ": nothing");
 	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
-		buffer_printf(out, "  %s (%s)\n%*s", m->fields[i].json_name,
+		bool rest = m->fields[i].flags & API_REST;
+		buffer_printf(out, "  %s (%s)\n%*s", rest ? "any other" : m->fields[i].json_name,
 			type_of(out->arena, m, i), INDENT, "");
 		write_words(out, text_of(words[i]), INDENT, INDENT);
 	}

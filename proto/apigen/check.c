@@ -4,6 +4,7 @@
  */
 #include "proto/apigen/check.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #define NO_ROUTE "No REST route:"
@@ -55,6 +56,75 @@ static void check_second_name(struct check *c, const struct message *m, const st
 				m->name, f->proto->name, name);
 }
 
+static bool is_single(const struct field *f, int type)
+{
+	return (int)f->proto->type == type && !field_is_repeated(f);
+}
+
+static bool is_single_integer(const struct field *f)
+{
+	static const int types[] = {FIELD_TYPE(INT32), FIELD_TYPE(INT64), FIELD_TYPE(UINT32),
+		FIELD_TYPE(UINT64), FIELD_TYPE(SINT32), FIELD_TYPE(SINT64), FIELD_TYPE(FIXED32),
+		FIELD_TYPE(FIXED64), FIELD_TYPE(SFIXED32), FIELD_TYPE(SFIXED64)};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (is_single(f, types[i]))
+			return true;
+	return false;
+}
+
+static bool is_request(const struct check *c, const struct message *m)
+{
+	for (size_t i = 0; i < c->schema->method_count; i++)
+		if (c->schema->methods[i].input == m)
+			return true;
+	return false;
+}
+
+static void check_rest(struct check *c, const struct message *m, const struct field *f)
+{
+	if (!f->rule->raw_json || !is_single(f, FIELD_TYPE(STRING)) || f->proto->has_oneof_index)
+		problem(c, f->place, "field %s.%s is rest but no single raw_json string", m->name,
+			f->proto->name);
+	if (!is_request(c, m))
+		problem(c, f->place, "field %s.%s is rest, but no RPC's request is a %s", m->name,
+			f->proto->name, m->name);
+	for (const struct field *other = m->fields; other < f; other++)
+		if (other->rule->rest)
+			problem(c, f->place, "field %s.%s is rest, but %s is already", m->name,
+				f->proto->name, other->proto->name);
+}
+
+/* As RFC 9110 has it: a token. */
+static bool is_header_name(struct text name)
+{
+	static const char more[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < name.size; i++)
+		if (!isalnum((unsigned char)name.data[i]) && !strchr(more, name.data[i]))
+			return false;
+	return true;
+}
+
+static void check_header(struct check *c, const struct message *m, const struct field *f)
+{
+	struct text header = text_of(f->rule->header);
+
+	if (!is_single(f, FIELD_TYPE(STRING)) && !is_single_integer(f))
+		problem(c, f->place, "field %s.%s has a header but is no single string or integer",
+			m->name, f->proto->name);
+	if (!is_request(c, m))
+		problem(c, f->place, "field %s.%s has a header, but no RPC's request is a %s",
+			m->name, f->proto->name, m->name);
+	if (!is_header_name(header))
+		problem(c, f->place, "field %s.%s: \"%s\" is no name of a header", m->name,
+			f->proto->name, header.data);
+	for (const struct field *other = m->fields; other < f; other++)
+		if (text_equal_nocase(text_of(other->rule->header), header))
+			problem(c, f->place, "field %s.%s: the header %s is that of %s already",
+				m->name, f->proto->name, header.data, other->proto->name);
+}
+
 static void check_field(struct check *c, const struct message *m, const struct field *f)
 {
 	if (f->rule->raw_json && f->proto->type != FIELD_TYPE(STRING))
@@ -63,6 +133,13 @@ static void check_field(struct check *c, const struct message *m, const struct f
 	if (f->rule->one_or_many && (!field_is_repeated(f) || field_is_map(f)))
 		problem(c, f->place, "field %s.%s is one_or_many but not repeated", m->name,
 			f->proto->name);
+	if (f->rule->number_as_text && (f->rule->raw_json || !is_single(f, FIELD_TYPE(STRING))))
+		problem(c, f->place, "field %s.%s is number_as_text but no single string", m->name,
+			f->proto->name);
+	if (f->rule->rest)
+		check_rest(c, m, f);
+	if (*f->rule->header)
+		check_header(c, m, f);
 	if (f->proto->json_name[0] == '@' || f->rule->second_name[0] == '@')
 		problem(c, f->place,
 			"field %s.%s: a JSON name that begins with @ is not a field's to take",

@@ -55,6 +55,19 @@ static void emit_flags(struct buffer *out, const struct field *f)
 		buffer_add_text(out, TEXT(" | API_OPTIONAL"));
 	if (f->proto->type_name && strcmp(f->proto->type_name, ".google.protobuf.NullValue") == 0)
 		buffer_add_text(out, TEXT(" | API_NULL"));
+	if (f->rule->number_as_text)
+		buffer_add_text(out, TEXT(" | API_NUMBER_AS_TEXT"));
+	if (f->rule->rest)
+		buffer_add_text(out, TEXT(" | API_REST"));
+}
+
+/* NULL for an empty one. */
+static void emit_string_or_null(struct buffer *out, const char *string)
+{
+	if (*string)
+		emit_string(out, string);
+	else
+		buffer_add_text(out, TEXT("NULL"));
 }
 
 static void emit_field(struct buffer *out, const struct schema *s, const struct field *f)
@@ -62,16 +75,15 @@ static void emit_field(struct buffer *out, const struct schema *s, const struct 
 	buffer_add_text(out, TEXT("\t{"));
 	emit_string(out, f->proto->json_name);
 	buffer_add_text(out, TEXT(", "));
-	if (*f->rule->second_name)
-		emit_string(out, f->rule->second_name);
-	else
-		buffer_add_text(out, TEXT("NULL"));
+	emit_string_or_null(out, f->rule->second_name);
 	buffer_add_text(out, TEXT(", "));
 	emit_flags(out, f);
 	if (f->type)
-		buffer_printf(out, ", &api_messages[%zu]},\n", (size_t)(f->type - s->messages));
+		buffer_printf(out, ", &api_messages[%zu], ", (size_t)(f->type - s->messages));
 	else
-		buffer_add_text(out, TEXT(", NULL},\n"));
+		buffer_add_text(out, TEXT(", NULL, "));
+	emit_string_or_null(out, f->rule->header);
+	buffer_add_text(out, TEXT("},\n"));
 }
 
 /* Those of google.protobuf that are no object of their fields in JSON. */

@@ -7,6 +7,22 @@
 
 #define PROFILE(name) JUNCTION__V1__PROFILE__PROFILE_##name
 
+/* Schemas and responses of frame.json. */
+static const struct {
+	const char
+		*success; /* what stands before the message's own members; NULL if nothing does */
+	const char *refusal;
+	bool always_200;
+} PROFILES[] = {
+	[PROFILE(UNSPECIFIED)] = {NULL, "Refusal", false},
+	[PROFILE(FATE)] = {"FateSuccess", "FateRefusal", true},
+	[PROFILE(MW)] = {"MwSuccess", "MwRefusal", false},
+	[PROFILE(LIST)] = {NULL, "MwRefusal", false},
+	[PROFILE(HOOK)] = {"HookSuccess", "HookRefusal", true},
+	[PROFILE(READER)] = {"ReaderSuccess", "ReaderRefusal", false},
+	[PROFILE(EXTENSION)] = {NULL, "ExtensionRefusal", false},
+};
+
 static enum openapi_form form_of(const struct method *m)
 {
 	return m->rule->profile == PROFILE(UNSPECIFIED) ? FORM_NATIVE : FORM_NUMBERS;
@@ -47,6 +63,31 @@ static void add_parameter(struct openapi *o, const struct method *m, const struc
 	openapi_close(o, "}}");
 }
 
+/* The bridge reads it from what frames the body, which no caller of an operation writes. */
+static bool is_content_length(const struct field *f)
+{
+	return text_equal_nocase(text_of(f->rule->header), TEXT("Content-Length"));
+}
+
+static bool is_header(const struct field *f)
+{
+	return *f->rule->header && !is_content_length(f);
+}
+
+static void add_headers(struct openapi *o, const struct method *m, const struct route *r)
+{
+	for (size_t i = 0; i < m->input->field_count; i++) {
+		const struct field *f = &m->input->fields[i];
+
+		if (is_header(f))
+			add_parameter(o, m, f, "header", text_of(f->rule->header),
+				!takes_all(r) && openapi_is_required(o, f));
+	}
+	if (*m->rule->resume)
+		add_parameter(o, m, message_field(m->input, text_of(m->rule->resume)), "header",
+			TEXT("Last-Event-ID"), false);
+}
+
 static bool is_variable(const struct query *q, const char *name)
 {
 	for (size_t i = 0; i < q->variable_count; i++)
@@ -74,7 +115,8 @@ static void add_branch(struct openapi *o, const struct query *q, const struct br
 		struct branch deeper = {
 			b, f->type, arena_printf(a, "%s.", name), arena_printf(a, "%s.", json)};
 
-		if (is_variable(q, name) || strcmp(q->route->body, name) == 0)
+		if (is_variable(q, name) || strcmp(q->route->body, name) == 0 || is_header(f) ||
+			f->rule->rest)
 			continue;
 		if (openapi_is_plain(f))
 			add_parameter(o, q->method, f, "query", text_of(json),
@@ -96,9 +138,7 @@ void openapi_parameters(struct openapi *o, const struct method *m, const struct 
 			q.variables[i], true);
 	if (!takes_all(r))
 		add_branch(o, &q, &root);
-	if (*m->rule->resume)
-		add_parameter(o, m, message_field(m->input, text_of(m->rule->resume)), "header",
-			TEXT("Last-Event-ID"), false);
+	add_headers(o, m, r);
 	for (const struct json *h = json_member(o->frame, TEXT("parameters"))->first; h;
 		h = h->next) {
 		openapi_element(o, "{");
@@ -115,7 +155,7 @@ void openapi_parameters(struct openapi *o, const struct method *m, const struct 
 static bool is_any_required(struct openapi *o, const struct message *m, const struct query *q)
 {
 	for (size_t i = 0; i < m->field_count; i++)
-		if (!is_variable(q, m->fields[i].proto->name) &&
+		if (!is_variable(q, m->fields[i].proto->name) && !*m->fields[i].rule->header &&
 			openapi_is_required(o, &m->fields[i]))
 			return true;
 	return false;
@@ -155,11 +195,37 @@ static void add_body(struct openapi *o, const struct method *m, const struct que
 		add_whole(o, m, q);
 }
 
+/* A form whose part "file" is the body; what else is text may come in parts before it. */
+static void add_form(struct openapi *o, const struct method *m, const struct query *q)
+{
+	openapi_open(o, "multipart/form-data", "{");
+	openapi_open(o, "schema", "{");
+	openapi_add(o, "'type':'object'");
+	openapi_open(o, "properties", "{");
+	for (size_t i = 0; i < m->input->field_count; i++) {
+		const struct field *f = &m->input->fields[i];
+
+		if (f->proto->type != FIELD_TYPE(STRING) || field_is_repeated(f) || is_header(f) ||
+			is_variable(q, f->proto->name))
+			continue;
+		openapi_open(o, f->proto->json_name, "{");
+		openapi_field(o, f, form_of(m));
+		openapi_describe(o, f->place.comment);
+		openapi_close(o, "}");
+	}
+	openapi_add(o, "'file':{'type':'string','contentMediaType':'application/octet-stream',"
+		       "'description':'The bytes. Behind all other parts.'}");
+	openapi_close(o, "}");
+	openapi_add(o, "'required':['file']");
+	openapi_close(o, "}}");
+}
+
 static void add_streamed_body(struct openapi *o, const struct method *m, const struct query *q)
 {
 	if (!takes_all(q->route)) {
 		openapi_add(o, "'application/octet-stream':{'schema':{'description':'Bytes, which "
 			       "are cut into messages as they come.'}}");
+		add_form(o, m, q);
 		return;
 	}
 	openapi_open(o, "application/x-ndjson", "{");
@@ -194,17 +260,16 @@ void openapi_request(struct openapi *o, const struct method *m, const struct rou
 
 /* --- responses ------------------------------------------------------------------------------ */
 
-/* What stands before the message's own members; NULL if nothing does. */
-static const char *envelope(const struct method *m, const struct route *r)
+static const char *reference(
+	const struct openapi *o, const char *before, const char *group, const char *name)
 {
-	if (*r->response_body || m->proto->server_streaming ||
-		message_field(m->output, TEXT("code")))
-		return NULL;
-	if (m->rule->profile == PROFILE(FATE))
-		return "{'$ref':'#/components/schemas/FateSuccess'}";
-	if (m->rule->profile == PROFILE(MW))
-		return "{'$ref':'#/components/schemas/MwSuccess'}";
-	return NULL;
+	return arena_printf(o->arena, "%s{'$ref':'#/components/%s/%s'}", before, group, name);
+}
+
+static bool has_envelope(const struct method *m, const struct route *r)
+{
+	return PROFILES[m->rule->profile].success && !*r->response_body &&
+	       !m->proto->server_streaming && !message_field(m->output, TEXT("code"));
 }
 
 static void add_payload(struct openapi *o, const struct method *m, const struct route *r)
@@ -217,14 +282,12 @@ static void add_payload(struct openapi *o, const struct method *m, const struct 
 
 static void add_success(struct openapi *o, const struct method *m, const struct route *r)
 {
-	const char *opening = envelope(m, r);
-
-	if (!opening) {
+	if (!has_envelope(m, r)) {
 		add_payload(o, m, r);
 		return;
 	}
 	openapi_open(o, "allOf", "[");
-	openapi_add(o, opening);
+	openapi_add(o, reference(o, "", "schemas", PROFILES[m->rule->profile].success));
 	openapi_element(o, "{");
 	add_payload(o, m, r);
 	openapi_close(o, "}]");
@@ -232,17 +295,18 @@ static void add_success(struct openapi *o, const struct method *m, const struct 
 
 static void add_unary(struct openapi *o, const struct method *m, const struct route *r)
 {
-	bool fate = m->rule->profile == PROFILE(FATE);
+	bool always_200 = PROFILES[m->rule->profile].always_200;
 
 	openapi_open(o, "application/json", "{");
 	openapi_open(o, "schema", "{");
-	if (fate)
+	if (always_200)
 		openapi_open(o, "oneOf", "[{");
 	add_success(o, m, r);
-	if (fate)
+	if (always_200) {
 		openapi_close(o, "}");
-	if (fate)
-		openapi_add(o, "{'$ref':'#/components/schemas/FateRefusal'}]");
+		openapi_add(o, reference(o, "", "schemas", PROFILES[m->rule->profile].refusal));
+		openapi_close(o, "]");
+	}
 	openapi_close(o, "}}");
 }
 
@@ -303,6 +367,8 @@ static void describe_success(struct openapi *o, const struct method *m, const st
 	else if (m->rule->profile == PROFILE(FATE))
 		openapi_string(o, "description",
 			TEXT("Success, or a refusal with a retcode other than 0."));
+	else if (m->rule->profile == PROFILE(HOOK))
+		openapi_string(o, "description", TEXT("Yes, or no with a code other than 0."));
 	else
 		openapi_string(o, "description", TEXT("Success."));
 }
@@ -320,13 +386,9 @@ void openapi_responses(struct openapi *o, const struct method *m, const struct r
 	else
 		add_unary(o, m, r);
 	openapi_close(o, "}}");
-	if (m->rule->profile == PROFILE(FATE))
-		openapi_add(o, "'4XX':{'$ref':'#/components/responses/FateRefusal'}");
-	else if (m->rule->profile == PROFILE(UNSPECIFIED))
-		openapi_add(o, "'4XX':{'$ref':'#/components/responses/Refusal'},"
-			       "'5XX':{'$ref':'#/components/responses/Refusal'}");
-	else
-		openapi_add(o, "'4XX':{'$ref':'#/components/responses/MwRefusal'},"
-			       "'5XX':{'$ref':'#/components/responses/MwRefusal'}");
+	openapi_add(o, reference(o, "'4XX':", "responses", PROFILES[m->rule->profile].refusal));
+	if (!PROFILES[m->rule->profile].always_200)
+		openapi_add(
+			o, reference(o, "'5XX':", "responses", PROFILES[m->rule->profile].refusal));
 	openapi_close(o, "}");
 }

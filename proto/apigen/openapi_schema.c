@@ -203,6 +203,10 @@ static void add_value(struct openapi *o, const struct field *f, enum openapi_for
 {
 	if (f->rule->raw_json)
 		return; /* any */
+	if (f->rule->number_as_text) {
+		openapi_add(o, "'type':['string','number']");
+		return;
+	}
 	if (f->type)
 		openapi_message(o, f->type, form);
 	else
@@ -294,6 +298,18 @@ static const char *choices(struct arena *a, const struct message *m)
 	return arena_string(a, buffer_text(&out));
 }
 
+/* Members beyond the properties that the message has a field for. */
+static void add_rest(struct openapi *o, const struct message *m)
+{
+	for (size_t i = 0; i < m->field_count; i++) {
+		if (!m->fields[i].rule->rest)
+			continue;
+		openapi_open(o, "additionalProperties", "{");
+		openapi_describe(o, m->fields[i].place.comment);
+		openapi_close(o, "}");
+	}
+}
+
 void openapi_object(struct openapi *o, const struct message *m, enum openapi_form form,
 	const struct text *without, size_t without_count)
 {
@@ -305,15 +321,16 @@ void openapi_object(struct openapi *o, const struct message *m, enum openapi_for
 	for (size_t i = 0; i < m->field_count; i++) {
 		const struct field *f = &m->fields[i];
 
-		if (is_listed(without, without_count, f->proto->name))
+		if (is_listed(without, without_count, f->proto->name) || f->rule->rest)
 			continue;
 		add_property(o, f, form);
-		if (!openapi_is_required(o, f) || *f->rule->second_name)
+		if (!openapi_is_required(o, f) || *f->rule->second_name || *f->rule->header)
 			continue;
 		buffer_add_text(&required, required.size ? TEXT(",") : TEXT(""));
 		json_write_string(&required, text_of(f->proto->json_name));
 	}
 	openapi_close(o, "}");
+	add_rest(o, m);
 	if (required.size) {
 		openapi_open(o, "required", "[");
 		buffer_add_text(&o->out, buffer_text(&required));

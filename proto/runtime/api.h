@@ -15,11 +15,14 @@
 #include "base/text.h"
 
 enum api_field_flag {
-	API_RAW_JSON = 1,    /* string that holds JSON text */
-	API_MAP = 2,         /* repeated map entries: message has fields key = 1, value = 2 */
-	API_ONE_OR_MANY = 4, /* repeated; JSON may give a single value */
-	API_OPTIONAL = 8,    /* has presence through a oneof of its own (proto3 optional) */
-	API_NULL = 16,       /* of enum google.protobuf.NullValue: JSON null */
+	API_RAW_JSON = 1,        /* string that holds JSON text */
+	API_MAP = 2,             /* repeated map entries: message has fields key = 1, value = 2 */
+	API_ONE_OR_MANY = 4,     /* repeated; JSON may give a single value */
+	API_OPTIONAL = 8,        /* has presence through a oneof of its own (proto3 optional) */
+	API_NULL = 16,           /* of enum google.protobuf.NullValue: JSON null */
+	API_NUMBER_AS_TEXT = 32, /* string; JSON may give a number, kept as it is written */
+	API_REST = 64, /* raw JSON, an object of the members that are no other field's; no member
+			  of its own */
 };
 
 /* What a message is in JSON. */
@@ -42,6 +45,7 @@ struct api_field {
 	const char *second_name; /* written beside json_name, accepted like it; NULL */
 	unsigned flags;
 	const struct api_message *message; /* of a message field, else NULL */
+	const char *header; /* the HTTP header that it is taken from, in any case; NULL */
 };
 
 struct api_message {
@@ -51,12 +55,21 @@ struct api_message {
 };
 
 /* Values as in junction/v1/options.proto. */
-enum api_profile { API_NATIVE = 0, API_FATE = 1, API_MW = 2, API_LIST = 3 };
+enum api_profile {
+	API_NATIVE = 0,
+	API_FATE = 1,
+	API_MW = 2,
+	API_LIST = 3,
+	API_HOOK = 4,
+	API_READER = 5,
+	API_EXTENSION = 6
+};
 enum api_access {
 	API_ACCESS_NONE = 0,
 	API_ACCESS_READ = 1,
 	API_ACCESS_WRITE = 2,
-	API_ACCESS_CALL = 3
+	API_ACCESS_CALL = 3,
+	API_ACCESS_ADMIN = 4
 };
 
 enum { API_BODY_NONE = -2, API_BODY_ALL = -1 };

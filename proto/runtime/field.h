@@ -44,6 +44,8 @@ void *field_append(struct arena *a, ProtobufCMessage *message, const ProtobufCFi
 
 /* As message_field_named(), looking at the JSON names from field first on before all others. */
 int field_named(const struct api_message *type, struct text name, unsigned first);
+/* The field that takes the members that are no other field's, or -1. */
+int field_of_rest(const struct api_message *type);
 bool field_name_is(const char *field_name, struct text name); /* NULL is no name */
 
 #endif

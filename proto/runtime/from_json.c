@@ -73,7 +73,8 @@ bool reading_value(struct reading *r, const struct place *at, const struct api_m
 	const struct api_field *api = &type->fields[field];
 	const char *wrong;
 
-	if (api->flags & API_RAW_JSON) {
+	if ((api->flags & API_RAW_JSON) ||
+		((api->flags & API_NUMBER_AS_TEXT) && value->type == JSON_NUMBER)) {
 		*(char **)slot = arena_string(r->arena, value->raw);
 		return true;
 	}
@@ -280,15 +281,51 @@ static bool reading_member(struct reading *r, const struct place *at,
 	return reading_field(r, &here, type, field, member, message);
 }
 
+/* Appends the members that are no field's as they stand in the object, but for blanks and commas
+ * between them. */
+static void collect_rest(struct buffer *out, const struct api_message *type,
+	const struct json *object, const struct json *but)
+{
+	const char *behind = object->raw.data + 1; /* the member before */
+
+	for (const struct json *member = object->first; member; member = member->next) {
+		const char *end = member->raw.data + member->raw.size;
+		struct text whole = text_trim((struct text){behind, (size_t)(end - behind)});
+
+		behind = end;
+		if (member == but || field_named(type, member->name, 0) >= 0)
+			continue;
+		json_write_comma(out);
+		buffer_add_text(out,
+			text_starts(whole, TEXT(",")) ? text_trim(text_from(whole, 1)) : whole);
+	}
+}
+
+/* The field stays as it is if there are none. */
+static void reading_rest(const struct reading *r, const struct api_message *type, int field,
+	const struct json *object, const struct json *but, ProtobufCMessage *message)
+{
+	struct buffer out = {.arena = r->arena};
+
+	buffer_add_char(&out, '{');
+	collect_rest(&out, type, object, but);
+	if (out.size == 1)
+		return;
+	buffer_add_char(&out, '}');
+	*(char **)field_slot(message, &type->descriptor->fields[field]) =
+		arena_string(r->arena, buffer_text(&out));
+}
+
 bool reading_members(struct reading *r, const struct place *at, const struct api_message *type,
 	const struct json *object, const struct json *but, ProtobufCMessage *message)
 {
 	unsigned next = 0;
+	int rest = field_of_rest(type);
 
 	for (const struct json *member = object->first; member; member = member->next) {
 		int field = field_named(type, member->name, next);
 
-		if (field < 0 && r->options->refuse_unknown && member != but) {
+		if (field < 0 && rest < 0 && r->options->refuse_unknown && member != but) {
 			struct place here = {.up = at, .name = member->name};
 
 			return reading_refuse(r, &here, "unknown field");
@@ -299,6 +336,8 @@ bool reading_members(struct reading *r, const struct place *at, const struct api
 			return false;
 		next = (unsigned)field + 1;
 	}
+	if (rest >= 0)
+		reading_rest(r, type, rest, object, but, message);
 	return true;
 }
 

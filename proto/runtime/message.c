@@ -17,7 +17,7 @@ bool field_name_is(const char *field_name, struct text name)
 	       strncmp(field_name, name.data, name.size) == 0 && strlen(field_name) == name.size;
 }
 
-int field_named(const struct api_message *type, struct text name, unsigned first)
+static int look_up(const struct api_message *type, struct text name, unsigned first)
 {
 	unsigned count = type->descriptor->n_fields;
 
@@ -31,6 +31,21 @@ int field_named(const struct api_message *type, struct text name, unsigned first
 			field_name_is(type->descriptor->fields[i].name, name))
 			return (int)i;
 	}
+	return -1;
+}
+
+int field_named(const struct api_message *type, struct text name, unsigned first)
+{
+	int found = look_up(type, name, first);
+
+	return found >= 0 && (type->fields[found].flags & API_REST) ? -1 : found;
+}
+
+int field_of_rest(const struct api_message *type)
+{
+	for (unsigned i = 0; i < type->descriptor->n_fields; i++)
+		if (type->fields[i].flags & API_REST)
+			return (int)i;
 	return -1;
 }
 

@@ -150,6 +150,28 @@ static bool writing_named(struct writing *w, const struct place *at, const struc
 	return writing_field(w, &here, type, field, message);
 }
 
+/* The members of an object that was collected from among others join these again. */
+static bool writing_rest(struct writing *w, const struct place *at, const struct api_message *type,
+	unsigned field, const ProtobufCMessage *message)
+{
+	const ProtobufCFieldDescriptor *f = &type->descriptor->fields[field];
+	struct place here = {.up = at, .name = text_of(type->fields[field].json_name)};
+	struct text raw = text_of(*(const char *const *)field_slot(message, f));
+	struct status ignored;
+	const struct json *object = raw.size ? json_read(w->out->arena, raw, &ignored) : NULL;
+
+	if (raw.size && (!object || object->type != JSON_OBJECT))
+		return writing_refuse(w, &here, "is not a well-formed JSON object");
+	if (!object || !object->count)
+		return true;
+	for (const struct json *member = object->first; member; member = member->next)
+		if (field_named(type, member->name, 0) >= 0)
+			return writing_refuse(w, &here, "has a member that is another field's");
+	json_write_comma(w->out);
+	buffer_add_text(w->out, text_from(text_until(object->raw, object->raw.size - 1), 1));
+	return true;
+}
+
 bool writing_members(struct writing *w, const struct place *at, const struct api_message *type,
 	const ProtobufCMessage *message)
 {
@@ -160,6 +182,11 @@ bool writing_members(struct writing *w, const struct place *at, const struct api
 		if (!field_is_set(message, f) ||
 			(w->options->omit_defaults && field_is_default(message, f)))
 			continue;
+		if (api->flags & API_REST) {
+			if (!writing_rest(w, at, type, i, message))
+				return false;
+			continue;
+		}
 		if (!writing_named(w, at, type, i, api->json_name, message))
 			return false;
 		if (api->second_name && !writing_named(w, at, type, i, api->second_name, message))

@@ -5,15 +5,18 @@
  *
  * In: JSON name, second name or proto name; null is unset, but for google.protobuf.Value and
  * NullValue, of which it is a value; numeric strings for numbers; a raw JSON field takes any value
- * byte-exact. A field may be given by several names that say the same. Errors are INVALID_ARGUMENT
- * with the path of the field, `services[2].uri: must be a string`, or RESOURCE_EXHAUSTED beyond the
- * arena's cap.
+ * byte-exact; an API_NUMBER_AS_TEXT takes a number as it is written. A field may be given by
+ * several names that say the same. An API_REST has no name: it becomes an object of all members
+ * that are no other field's, each byte-exact, in their order; if there are none, it stays as it is.
+ * No member is unknown then, not even one called like it. Errors are INVALID_ARGUMENT with the path
+ * of the field, `services[2].uri: must be a string`, or RESOURCE_EXHAUSTED beyond the arena's cap.
  * Out: fields without presence are written, empty or not, unless options say otherwise; unset
  * optional and message fields are left out; a raw JSON field is written as it is ("null" if empty);
- * an Any of a type that is not ours is {"@type": ..., "value": its bytes in base64}. What has no
- * JSON (a Timestamp beyond the year 9999, a Value without a kind, an Any whose bytes are not of its
- * type, a raw JSON field that holds none, more than GUARD_DEPTH messages in each other) is refused:
- * INTERNAL with the path, and nothing is appended.
+ * the members of an API_REST stand among those of its message; an Any of a type that is not ours is
+ * {"@type": ..., "value": its bytes in base64}. What has no JSON (a Timestamp beyond the year 9999,
+ * a Value without a kind, an Any whose bytes are not of its type, a raw JSON field that holds none,
+ * an API_REST with a member that is another field's, more than GUARD_DEPTH messages in each other)
+ * is refused: INTERNAL with the path, and nothing is appended.
  */
 #ifndef JUNCTION_PROTO_RUNTIME_TRANSCODE_H
 #define JUNCTION_PROTO_RUNTIME_TRANSCODE_H
@@ -62,7 +65,7 @@ bool message_field_to_json(struct buffer *out, const struct api_message *type, u
 	const ProtobufCMessage *message, const struct transcode_options *options,
 	struct status *status);
 
-/* Index of the field of that JSON, second or proto name, or -1. */
+/* Index of the field of that JSON, second or proto name, or -1; so too of one marked API_REST. */
 int message_field_named(const struct api_message *type, struct text name);
 
 #endif

@@ -26,6 +26,8 @@ static const char *const names[] = {
 	"google.protobuf.DoubleValue",
 	"google.protobuf.FloatValue",
 	"google.protobuf.Int64Value",
+	"junction.v1.SignatureRequest",
+	"junction.v1.PermissionRequest",
 };
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))
 

@@ -7,6 +7,8 @@ import json
 import jsonschema
 import pytest
 
+import extensions
+import observe
 import programs
 
 EVERYTHING = {
@@ -51,6 +53,7 @@ class Document:
         assert status in responses or status[0] + "XX" in responses, answer
         response = self.look_up(responses.get(status) or responses[status[0] + "XX"])
         kind = answer.headers["Content-Type"].split(";")[0]
+        kind = "*/*" if "*/*" in response["content"] else kind
         assert kind in response["content"], answer
         media = response["content"][kind]
         if media.get("x-each-line"):
@@ -79,6 +82,19 @@ def close(node):
     for child in children:
         if isinstance(child, (dict, list)):
             close(child)
+
+
+@pytest.fixture(scope="module")
+def extension_ports():
+    with extensions.ports() as ports:
+        yield ports
+
+
+@pytest.fixture(scope="module")
+def server(database, extension_ports):
+    server = programs.Server(database.url, *extensions.option(extension_ports))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +177,121 @@ def test_lists(document, upstream):
     assert document.call("get", "/mw/actions").status == 400
     assert document.call("get", "/mw/events", target="/mw/events?service=x").status == 404
 
+
+# --- hooks, by the built-in provider ------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def keys(document):
+    """URI of the keys; the own party has one."""
+    keys = "/v1/auth/party-keys"
+    observe.wait_until(lambda: document.call("get", keys).json()["keys"])
+    return keys
+
+
+def test_hooks(document, keys):
+    def code(name, body):
+        return document.call("post", f"/v1/auth/{name}", body).json()["code"]
+    signed = document.call("post", "/v1/auth/signature", {"party_id": 9999, "body": {"a": 1}})
+    assert signed.json()["code"] == 0 and signed.json()["data"]
+    request = {"src_party_id": "9999", "body": {"a": 1}}
+    assert code("site_authentication", {**request, "site_signature": signed.json()["data"]}) == 0
+    assert code("site_authentication", {**request, "site_signature": "AAAA"}) != 0
+    assert code("signature", {"party_id": 1, "body": {}}) == 108
+    assert code("signature", {"party_id": 9999}) == 101
+    assert code("client_authentication", {"full_path": "/x?", "headers": {}}) != 0
+    asked = {"src_party_id": 9999, "component_list": [], "dataset_list": [], "more": [1]}
+    assert code("permission", asked) == 0
+    assert code("permission", {**asked, "src_party_id": 1}) == 108
+    assert document.call("post", "/v1/auth/permission", "{", None).json()["code"] == 101
+    assert document.call("post", "/v1/auth/permission", "{}",
+                         {"Host": "elsewhere.example"}).status == 421
+
+
+def test_parties(document, keys):
+    grants = "/v1/auth/party-grants"
+    rotate = "/v1/auth/party-keys/{party_id}/rotate"
+    assert document.call("post", rotate, {}, target=f"{keys}/9999/rotate").status == 200
+    assert document.call("post", rotate, {}, target=f"{keys}/1/rotate").status >= 400
+    own = document.call("get", keys).json()["keys"]
+    delete = "/v1/auth/party-keys/{party_id}/{key_id}"
+    assert document.call("delete", delete, target=f"{keys}/9999/{own[-1]['keyId']}").status == 200
+    assert document.call("delete", delete, target=f"{keys}/9999/{own[-1]['keyId']}").status == 404
+    assert document.call("post", keys, {"partyId": "1", "publicKey": "x"}).status == 400
+    grant = {"partyId": "1", "kind": "GRANT_KIND_ROLE", "name": "guest"}
+    assert document.call("post", grants, {"grant": grant}).json() == {}
+    assert document.call("get", grants).json()["grants"]
+    query = "&".join(f"grant.{name}={value}" for name, value in grant.items())
+    assert document.call("delete", grants, target=f"{grants}?{query}").status == 200
+    assert document.call("delete", grants, target=f"{grants}?{query}").status == 404
+
+
+# --- ApiReader ----------------------------------------------------------------------------------
+
+def third_party(request):
+    """As an ApiReader's server answers; /refuse refuses with a number of its own."""
+    answers = {"/upload": {"code": 0, "message": "ok", "data": {"jobId": "7"}},
+               "/query": {"code": 0, "message": "ok", "data": {"status": "WAITING"}},
+               "/refuse": {"code": -7, "message": "no"}}
+    path = request.path.split("?")[0]
+    if path == "/download":
+        return 200, {"Content-Type": "text/csv"}, b"id,x\n1,2\n"
+    return 200, {"Content-Type": "application/json"}, json.dumps(answers[path]).encode()
+
+
+@pytest.fixture(scope="module")
+def reader(bridge):
+    with programs.Upstream(third_party) as upstream:
+        for server in ("reader", "refuser"):
+            bridge.post(f"/v1/server/{server}/register",
+                        {"host": "127.0.0.1", "port": upstream.port})
+            for service in ("upload", "query", "download"):
+                uri = f"/{service}" if server == "reader" else "/refuse"
+                bridge.post("/v1/service/registry", {
+                    "server_name": server, "service_name": service, "uri": uri})
+        yield upstream
+
+
+@pytest.mark.parametrize("name, status, code", [
+    ("reader", 200, 0), ("refuser", 500, -7), ("nobody", 404, 404)])
+def test_api_reader(document, reader, name, status, code):
+    def call(service, body, query=""):
+        path = f"/v1/api_reader/{{server_name}}/{service}"
+        return document.call("post", path, body, target=path.format(server_name=name) + query)
+    requests = '?requestBody=%7B%22jobId%22%3A%227%22%7D'
+    answers = [call("upload", b"1\n2\n", requests), call("query", {"jobId": 7}),
+               call("download", None, requests)]
+    assert [answer.status for answer in answers] == [status] * 3
+    if status == 200:
+        assert answers[0].json()["data"] == {"jobId": "7"}
+        assert answers[1].json()["status"] == answers[1].json()["data"]["status"] == "running"
+        assert answers[2].body == b"id,x\n1,2\n"
+    else:
+        assert [answer.json()["code"] for answer in answers] == [code] * 3
+
+
+# --- extensions ---------------------------------------------------------------------------------
+
+def test_extensions(document, extension_ports):
+    address = f"127.0.0.1:{extension_ports[0]}"
+    def call(what, address, name="audit"):
+        headers = {"FunctionGraph-Extension-Name": name}
+        headers |= {"FunctionGraph-Extension-Address": address} if address else {}
+        return document.call("post", f"/extension/{what}", "{}", headers)
+    good = call("register", address)
+    assert good.json()["errorInfo"] == {"errorType": "", "errorMessage": ""}
+    for wrong in (f"127.0.0.1:{extension_ports[-1] + 1}", address.replace("127", "10"), "", None):
+        bad = call("register", wrong, "other")
+        assert bad.status == 400 and bad.json()["errorInfo"]["errorType"] == "INVALID_ARGUMENT"
+    assert call("register", address, "other").status == 409
+    assert document.call("get", "/v1/extensions").json()["extensions"][0]["name"] == "audit"
+    told = document.call("post", "/v1/function/invoke", {"waitMs": 0}).json()["extensions"]
+    assert told[0]["outcome"] == "INVOCATION_OUTCOME_PENDING"
+    assert call("deregister", None).status == 200
+    assert call("deregister", None).status == 404
+    assert document.call("post", "/v1/function/invoke", {"waitMs": -1}).status == 400
+
+
+# --- what is no operation of a service ----------------------------------------------------------
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/mw/server/health", "/openapi.json",
                                   "/docs", "/protos", "/descriptor-set"])

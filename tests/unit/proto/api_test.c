@@ -89,6 +89,22 @@ static void flags_say_raw_map_list_and_optional(void **state)
 	assert_int_equal(field("junction.v1.ServiceInfo", "nodes")->flags, 0);
 }
 
+static void flags_say_number_as_text_and_rest(void **state)
+{
+	assert_int_equal(
+		field("junction.v1.SignatureRequest", "party_id")->flags, API_NUMBER_AS_TEXT);
+	assert_int_equal(
+		field("junction.v1.SignatureRequest", "extra")->flags, API_RAW_JSON | API_REST);
+}
+
+static void headers_are_the_protos(void **state)
+{
+	assert_string_equal(field("junction.v1.RegisterExtensionRequest", "name")->header,
+		"FunctionGraph-Extension-Name");
+	assert_string_equal(field("junction.v1.UploadRequest", "size")->header, "Content-Length");
+	assert_null(field("junction.v1.UploadRequest", "content")->header);
+}
+
 static void a_map_field_knows_its_entry(void **state)
 {
 	const struct api_message *entry = field("junction.v1.ListServersResponse", "data")->message;
@@ -115,6 +131,10 @@ static void a_method_has_its_types_and_rules(void **state)
 	assert_int_equal(api_methods[API_REGISTRY_CALL].access, API_ACCESS_CALL);
 	assert_int_equal(api_methods[API_REGISTRY_LIST_EVENTS].profile, API_LIST);
 	assert_true(api_methods[API_REGISTRY_REGISTER_SERVICE].refuse_unknown);
+	assert_int_equal(api_methods[API_AUTH_SIGNATURE].profile, API_HOOK);
+	assert_int_equal(api_methods[API_API_READER_QUERY].profile, API_READER);
+	assert_int_equal(api_methods[API_REGISTRY_REGISTER_EXTENSION].profile, API_EXTENSION);
+	assert_int_equal(api_methods[API_AUTH_PUT_PARTY_KEY].access, API_ACCESS_ADMIN);
 }
 
 static void routes_stand_in_the_protos_order(void **state)
@@ -234,6 +254,8 @@ int main(void)
 		cmocka_unit_test(json_names_are_the_protos),
 		cmocka_unit_test(second_names_are_the_protos),
 		cmocka_unit_test(flags_say_raw_map_list_and_optional),
+		cmocka_unit_test(flags_say_number_as_text_and_rest),
+		cmocka_unit_test(headers_are_the_protos),
 		cmocka_unit_test(a_map_field_knows_its_entry),
 		cmocka_unit_test(types_with_a_json_form_of_their_own_are_known),
 		cmocka_unit_test(a_method_has_its_types_and_rules),

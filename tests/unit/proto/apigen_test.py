@@ -89,6 +89,17 @@ def shown(answer="stream RegisterRequest", event_id="name", resume="name"):
   // Fills one."""
 
 
+def rest(name, number):
+    return (f"\n  // More.\n  string {name} = {number} [(junction.v1.field).raw_json = true, "
+            "(junction.v1.field).rest = true];")
+
+
+def header(name):
+    return f' [(junction.v1.field).header = "{name}"]'
+
+
+RAW = "(junction.v1.field).raw_json = true"
+
 GET_ROUTE = '    option (google.api.http) = { get: "/v1/{name}" };\n'
 
 LOOK = "  // Looks at one.\n  rpc Get(Sample) returns (Sample) {\n" + GET_ROUTE
@@ -191,6 +202,48 @@ REFUSALS = {
     "one or many of a single field": (
         "repeated string more", "string more",
         "field junction.v1.RegisterRequest.more is one_or_many but not repeated"),
+    "a number as text that is no string": (
+        "string name = 1;", "int32 name = 1 [(junction.v1.field).number_as_text = true];",
+        "field junction.v1.RegisterRequest.name is number_as_text but no single string"),
+    "a number as text in a list": (
+        "(junction.v1.field).one_or_many = true,",
+        "(junction.v1.field).one_or_many = true, (junction.v1.field).number_as_text = true,",
+        "field junction.v1.RegisterRequest.more is number_as_text but no single string"),
+    "a number as text that is raw JSON": (
+        RAW, RAW + ", (junction.v1.field).number_as_text = true",
+        "field junction.v1.Sample.name is number_as_text but no single string"),
+    "a rest that is no raw JSON": (
+        "string name = 1;", "string name = 1 [(junction.v1.field).rest = true];",
+        "field junction.v1.RegisterRequest.name is rest but no single raw_json string"),
+    "a rest that is optional": (
+        RAW, RAW + ", (junction.v1.field).rest = true",
+        "field junction.v1.Sample.name is rest but no single raw_json string"),
+    "two rests": (
+        "bytes content = 5;", "bytes content = 5;" + rest("one", 6) + rest("two", 7),
+        "field junction.v1.RegisterRequest.two is rest, but one is already"),
+    "a rest of what is no request": (
+        "Sample made = 1;", "Sample made = 1;" + rest("more", 2),
+        "field junction.v1.RegisterResponse.more is rest, but no RPC's request is a "
+        "junction.v1.RegisterResponse"),
+    "a header of bytes": (
+        "bytes content = 5", "bytes content = 5" + header("X-Content"),
+        "field junction.v1.RegisterRequest.content has a header but is no single string or "
+        "integer"),
+    "a header of a list": (
+        "(junction.v1.field).one_or_many = true,",
+        '(junction.v1.field).one_or_many = true, (junction.v1.field).header = "X-More",',
+        "field junction.v1.RegisterRequest.more has a header but is no single string or integer"),
+    "a header of what is no request": (
+        "Sample made = 1;", "Sample made = 1;\n  // Size.\n  int64 size = 2" + header("X") + ";",
+        "field junction.v1.RegisterResponse.size has a header, but no RPC's request is a "
+        "junction.v1.RegisterResponse"),
+    "a header that is no token": (
+        "string name = 1;", "string name = 1" + header("X Name") + ";",
+        'field junction.v1.RegisterRequest.name: "X Name" is no name of a header'),
+    "two fields of one header": (
+        "string name = 1;", "string name = 1" + header("X-Name") +
+        ";\n  // Size.\n  optional int64 size = 6" + header("x-name") + ";",
+        "field junction.v1.RegisterRequest.size: the header x-name is that of name already"),
     "a second name that is taken": (
         'second_name = "moar"', 'second_name = "inner"',
         'field junction.v1.RegisterRequest.more: second_name "inner" is a name already'),
@@ -273,7 +326,7 @@ def test_tables_follow_field_numbers_and_merge_options(tmp_path):
     fields = source.split("fields_sample__register_request[] = {\n")[1].split("};")[0]
     assert [line.split('"')[1] for line in fields.splitlines()] == [
         "name", "inner", "more", "samples", "content"]
-    assert '{"more", "moar", 0 | API_ONE_OR_MANY, NULL}' in fields
+    assert '{"more", "moar", 0 | API_ONE_OR_MANY, NULL, NULL}' in fields
     assert '{"POST", "/v1/{name}/register", API_BODY_ALL, 0}' in source
     assert '{"PUT", "/v1/{inner.name}/register", 1, API_BODY_ALL}' in source
     assert '{"GET", "/v1/{name}", API_BODY_NONE, API_BODY_ALL}' in source
@@ -281,6 +334,19 @@ def test_tables_follow_field_numbers_and_merge_options(tmp_path):
     assert source.count(".event_id = 0") == source.count(".resume = 0") == 1
     assert 'bulk_keeper_register = {3, "", "name"}' in source
     assert "enum next keeper_register(struct call *c);" in (made / "steps.gen.h").read_text()
+
+
+def test_tables_say_what_a_field_is_taken_from(tmp_path):
+    source = GOOD.replace(
+        "bytes content = 5;", "bytes content = 5;" + rest("others", 6) +
+        "\n  // Size.\n  optional uint64 size = 7" + header("Content-Length") +
+        ";\n  // Party.\n  string party = 8 [(junction.v1.field).number_as_text = true];")
+    run, made = apigen(tmp_path, source)
+    assert (run.returncode, run.stderr) == (0, "")
+    tables = (made / "api.gen.c").read_text()
+    assert '{"others", NULL, 0 | API_RAW_JSON | API_REST, NULL, NULL}' in tables
+    assert '{"size", NULL, 0 | API_OPTIONAL, NULL, "Content-Length"}' in tables
+    assert '{"party", NULL, 0 | API_NUMBER_AS_TEXT, NULL, NULL}' in tables
 
 
 def test_protoc_c_takes_the_stripped_set(tmp_path):

@@ -79,6 +79,29 @@ service Keeper {
     option (google.api.http) = { post: "/v1/upload/{name}" body: "piece" };
     option (junction.v1.method) = { access: ACCESS_WRITE };
   }
+  // Asks whether it may.
+  rpc Ask(Question) returns (Small) {
+    option (google.api.http) = { post: "/v1/ask" body: "*" };
+    option (junction.v1.method) = { access: ACCESS_CALL profile: PROFILE_HOOK };
+  }
+  // Reads it elsewhere.
+  rpc Read(Small) returns (Small) {
+    option (google.api.http) = { get: "/v1/read" };
+    option (junction.v1.method) = { access: ACCESS_CALL profile: PROFILE_READER };
+  }
+  // Loads it from elsewhere.
+  rpc LoadElsewhere(Small) returns (stream google.api.HttpBody) {
+    option (google.api.http) = { get: "/v1/read/load" };
+    option (junction.v1.method) = { access: ACCESS_CALL profile: PROFILE_READER };
+  }
+  // Adds one.
+  rpc Add(Headed) returns (Small) {
+    option (google.api.http) = {
+      post: "/extension/add"
+      additional_bindings { put: "/extension/add" body: "*" }
+    };
+    option (junction.v1.method) = { access: ACCESS_WRITE profile: PROFILE_EXTENSION };
+  }
   // Is not there over HTTP. No REST route: it is a secret.
   rpc Hide(Hidden) returns (Hidden) {
     option (junction.v1.method) = { access: ACCESS_READ };
@@ -159,6 +182,30 @@ message Piece {
   uint64 from = 2;
   // The bytes.
   bytes piece = 3;
+  // How many of them.
+  optional int64 size = 4 [(junction.v1.field).header = "content-length"];
+  // Words about them.
+  string words = 5 [(junction.v1.field).raw_json = true];
+  // Whose.
+  string owner = 6 [(junction.v1.field).header = "X-Owner"];
+}
+
+// A question.
+message Question {
+  // Required: who asks.
+  string party = 1 [(junction.v1.field).number_as_text = true];
+  // What else there is.
+  string extra = 2 [(junction.v1.field).raw_json = true, (junction.v1.field).rest = true];
+}
+
+// From headers.
+message Headed {
+  // Required: its name.
+  string name = 1 [(junction.v1.field).header = "X-Name"];
+  // Its size.
+  optional int64 size = 2 [(junction.v1.field).header = "X-Size"];
+  // Its color.
+  string color = 3;
 }
 
 // Not seen.
@@ -291,10 +338,24 @@ def test_profiles_answer_as_the_bridge_does(document):
     assert answer(document, "post", "/mw/say")["allOf"] == [reference("MwSuccess"),
                                                             reference("Small")]
     assert answer(document, "post", "/v1/things/{name}") == reference("Thing")
+    hook = answer(document, "post", "/v1/ask")
+    assert hook["oneOf"] == [{"allOf": [reference("HookSuccess"), reference("Small")]},
+                             reference("HookRefusal")]
+    assert operation(document, "post", "/v1/ask")["responses"].keys() == {"200", "4XX"}
+    assert answer(document, "get", "/v1/read")["allOf"] == [reference("ReaderSuccess"),
+                                                            reference("Small")]
+    assert answer(document, "get", "/v1/read/load", "*/*").keys() == {"description"}
+    assert answer(document, "post", "/extension/add") == reference("Small")
     for path, verb, name in (("/v1/things", "get", "FateRefusal"), ("/mw/say", "post", "MwRefusal"),
-                             ("/mw/things", "get", "MwRefusal"), ("/v1/tell", "get", "Refusal")):
+                             ("/mw/things", "get", "MwRefusal"), ("/v1/tell", "get", "Refusal"),
+                             ("/v1/ask", "post", "HookRefusal"),
+                             ("/v1/read", "get", "ReaderRefusal"),
+                             ("/v1/read/load", "get", "ReaderRefusal"),
+                             ("/extension/add", "post", "ExtensionRefusal")):
         assert operation(document, verb, path)["responses"]["4XX"] == {
             "$ref": f"#/components/responses/{name}"}
+        refused = document["components"]["responses"][name]["content"]["application/json"]
+        assert refused["schema"] == reference("Status" if name == "Refusal" else name)
 
 
 def test_a_server_stream_has_three_forms(document):
@@ -325,9 +386,38 @@ def test_a_client_stream_takes_lines_or_bytes(document):
     lines = body(document, "post", "/v1/hear")["content"]
     assert lines == {"application/x-ndjson": {"x-each-line": True, "schema": reference("Small")}}
     assert body(document, "post", "/v1/upload/{name}")["content"].keys() == {
-        "application/octet-stream"}
+        "application/octet-stream", "multipart/form-data"}
     assert parameters(document, "post", "/v1/upload/{name}").keys() == {
-        ("path", "name"), ("query", "from")}
+        ("path", "name"), ("query", "from"), ("query", "words"), ("query", "size"),
+        ("header", "X-Owner")}
+
+
+def test_bytes_may_come_as_a_part_of_a_form(document):
+    form = body(document, "post", "/v1/upload/{name}")["content"]["multipart/form-data"]["schema"]
+    assert form["type"] == "object" and form["required"] == ["file"]
+    assert form["properties"].keys() == {"words", "file"}
+    assert plain(form["properties"]["file"]) == {
+        "type": "string", "contentMediaType": "application/octet-stream"}
+
+
+def test_a_header_is_a_parameter_in_place_of_the_query(document):
+    found = parameters(document, "post", "/extension/add")
+    assert found.keys() == {("header", "X-Name"), ("header", "X-Size"), ("query", "color")}
+    assert found["header", "X-Name"]["required"] and "required" not in found["header", "X-Size"]
+    assert found["header", "X-Size"]["schema"] == {"type": "integer", "format": "int64"}
+    found = parameters(document, "put", "/extension/add")
+    assert found.keys() == {("header", "X-Name"), ("header", "X-Size")}
+    assert not any("required" in parameter for parameter in found.values())
+    assert "required" not in document["components"]["schemas"]["Headed"]
+    assert "required" not in body(document, "put", "/extension/add")
+
+
+def test_a_rest_is_what_other_properties_there_may_be(document):
+    question = document["components"]["schemas"]["Question"]
+    assert plain(question["properties"]["party"]) == {"type": ["string", "number"]}
+    assert question["properties"].keys() == {"party"}
+    assert question["additionalProperties"] == {"description": "What else there is."}
+    assert "additionalProperties" not in document["components"]["schemas"]["Small"]
 
 
 def test_a_bulk_form_is_a_second_body(tmp_path):

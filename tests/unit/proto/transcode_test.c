@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "junction/v1/auth.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 #include "proto/runtime/guard.h"
 #include "tests/support/transcode_trial.h"
@@ -164,6 +165,115 @@ static void raw_json_in_lists_keeps_null(void **state)
 		field_of("{\"raws\":[null, {} ,\"\"]}", "raws", &lenient), "[null,{},\"\"]");
 }
 
+#define SIGNATURE  "junction.v1.SignatureRequest"
+#define PERMISSION "junction.v1.PermissionRequest"
+
+static void a_number_is_text_as_it_is_written_where_allowed(void **state)
+{
+	static const char *const numbers[] = {
+		"9999", "-0", "1.50", "1e3", "123456789012345678901234567890"};
+	const struct api_message *type = type_named(PERMISSION);
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		Auth__PermissionRequest *got = message_of(
+			type, arena_printf(arena, "{\"src_party_id\":%s,\"party_id\":%s}",
+				      numbers[i], numbers[i]));
+
+		assert_string_equal(got->src_party_id, numbers[i]);
+		assert_int_equal(got->_party_id_case, AUTH__PERMISSION_REQUEST___PARTY_ID_PARTY_ID);
+		assert_string_equal(got->party_id, numbers[i]);
+	}
+	assert_json(type_named(SIGNATURE), "{\"party_id\":10,\"body\":1.0}",
+		"{\"party_id\":\"10\",\"body\":1.0}");
+	assert_json(type_named(SIGNATURE), "{\"party_id\":\"10\"}",
+		"{\"party_id\":\"10\",\"body\":null}");
+}
+
+static void only_a_number_is_text(void **state)
+{
+	assert_registry_refused(SIGNATURE, "{\"party_id\":true}", "party_id: must be a string");
+	assert_registry_refused(SIGNATURE, "{\"party_id\":[1]}", "party_id: must be a string");
+	assert_registry_refused(PERMISSION, "{\"role\":1}", "role: must be a string");
+}
+
+static const char *rest_of(const char *json)
+{
+	Auth__SignatureRequest *got = message_of(type_named(SIGNATURE), json);
+
+	return got->extra;
+}
+
+static void members_of_no_field_are_the_rest(void **state)
+{
+	assert_string_equal(rest_of("{\"party_id\":\"9\",\"body\":{}}"), "");
+	assert_string_equal(rest_of("{}"), "");
+	assert_string_equal(rest_of("{\"z\":1,\"party_id\":\"9\",\"a\":null,\"body\":2,\"b\":{}}"),
+		"{\"z\":1,\"a\":null,\"b\":{}}");
+	assert_string_equal(rest_of("{\"\":0,\"partyId\":1,\"Body\":2,\"party_id\\u0000\":3}"),
+		"{\"\":0,\"partyId\":1,\"Body\":2,\"party_id\\u0000\":3}");
+}
+
+static void the_rest_is_byte_exact(void **state)
+{
+	assert_string_equal(
+		rest_of(" { \"\\u0061\" : 1.10 ,\n\"body\" : { } , \t\"b\\/\":  "
+			"[ 1e400 , { \"x\" : \"\\ud83d\\ude00\" } ] \r\n, \"c\": \",\" } "),
+		"{\"\\u0061\" : 1.10,\"b\\/\":  [ 1e400 , { \"x\" : \"\\ud83d\\ude00\" } ],"
+		"\"c\": \",\"}");
+	assert_string_equal(rest_of("{\"\\u0062ody\":1,\"\\u0062ad\":2}"), "{\"\\u0062ad\":2}");
+}
+
+static void the_rest_has_no_name_of_its_own(void **state)
+{
+	const struct api_message *type = type_named(SIGNATURE);
+	ProtobufCMessage *message = message_new(arena, type);
+
+	assert_string_equal(rest_of("{\"extra\":{\"a\":1}}"), "{\"extra\":{\"a\":1}}");
+	assert_int_equal(message_field_named(type, TEXT("extra")), -1);
+	assert_false(
+		message_field_from_text(arena, type, TEXT("extra"), TEXT("{}"), message, &status));
+	assert_int_equal(status.code, STATUS_NOT_FOUND);
+}
+
+static void the_rest_is_written_among_the_members(void **state)
+{
+	const struct api_message *type = type_named(SIGNATURE);
+
+	assert_json(type, "{\"z\" : 1,\"party_id\":\"9\",\"extra\":[],\"body\":2}",
+		"{\"party_id\":\"9\",\"body\":2,\"z\" : 1,\"extra\":[]}");
+	assert_json(type, "{\"party_id\":\"9\"}", "{\"party_id\":\"9\",\"body\":null}");
+}
+
+static void the_type_of_an_any_is_no_rest(void **state)
+{
+	static const char json[] = "{\"@type\":\"type.googleapis.com/" SIGNATURE
+				   "\",\"party_id\":\"9\",\"body\":2,\"z\":1}";
+
+	assert_json(type_named("google.protobuf.Any"), json, json);
+}
+
+static void a_rest_that_cannot_join_is_refused(void **state)
+{
+	static const char *const wrong[] = {"[]", "{", "{\"a\":1,\"a\":2}", "{} x", "null"};
+	const struct api_message *type = type_named(SIGNATURE);
+	struct buffer out = {.arena = arena};
+	Auth__SignatureRequest m = AUTH__SIGNATURE_REQUEST__INIT;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		m.extra = (char *)wrong[i];
+		assert_false(message_to_json(&out, type, &m.base, &documented, &status));
+		assert_string_equal(status.message,
+			"cannot be written as JSON: extra: is not a well-formed JSON object");
+	}
+	m.extra = (char *)"{\"a\":1,\"body\":2}";
+	assert_false(message_to_json(&out, type, &m.base, &documented, &status));
+	assert_string_equal(status.message,
+		"cannot be written as JSON: extra: has a member that is another field's");
+	assert_int_equal(out.size, 0);
+	m.extra = (char *)" { } ";
+	assert_string_equal(json_of(type, &m), "{\"party_id\":\"\",\"body\":null}");
+}
+
 static void one_value_stands_for_a_list_where_allowed(void **state)
 {
 	const struct api_message *type = type_named("junction.v1.QueryServicesRequest");
@@ -299,6 +409,14 @@ int main(void)
 		TEST(two_members_of_a_oneof_are_refused),
 		TEST(raw_json_is_carried_byte_exact),
 		TEST(raw_json_in_lists_keeps_null),
+		TEST(a_number_is_text_as_it_is_written_where_allowed),
+		TEST(only_a_number_is_text),
+		TEST(members_of_no_field_are_the_rest),
+		TEST(the_rest_is_byte_exact),
+		TEST(the_rest_has_no_name_of_its_own),
+		TEST(the_rest_is_written_among_the_members),
+		TEST(the_type_of_an_any_is_no_rest),
+		TEST(a_rest_that_cannot_join_is_refused),
 		TEST(one_value_stands_for_a_list_where_allowed),
 		TEST(fields_without_presence_are_always_written),
 		TEST(maps_are_objects),
