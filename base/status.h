@@ -31,6 +31,7 @@ struct status {
 	enum status_code code;
 	const char *message; /* "" if OK; UTF-8 */
 	const char *field;   /* path of the offending field for INVALID_ARGUMENT, else NULL */
+	int64_t remote_code; /* the number that a third party refused with; 0: none */
 };
 
 const char *status_name(enum status_code code); /* "INVALID_ARGUMENT"; "UNKNOWN" if out of range */

@@ -143,12 +143,11 @@ static void fill_failure(struct rpc_call *c, grpc_op *end, struct failure *f)
 	size_t count = 0;
 	if (!c->begun)
 		f->trailing[count++] = request_id(c);
-	if (s->field) {
-		struct text bytes = rpc_status_details(c->base.arena, s);
+	struct text bytes = rpc_status_details(c->base.arena, s);
+	if (bytes.data)
 		f->trailing[count++] = (grpc_metadata){
 			.key = grpc_slice_from_static_string("grpc-status-details-bin"),
 			.value = grpc_slice_from_copied_buffer(bytes.data, bytes.size)};
-	}
 	f->message = grpc_slice_from_copied_string(s->message);
 	end->data.send_status_from_server.status_details = &f->message;
 	end->data.send_status_from_server.trailing_metadata_count = count;

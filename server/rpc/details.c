@@ -5,26 +5,56 @@
 #include "google/rpc/status.pb-c.h"
 #include "proto/runtime/guard.h"
 
-struct text rpc_status_details(struct arena *a, const struct status *s)
+static Google__Protobuf__Any *pack_any(
+	struct arena *a, const char *type_url, const ProtobufCMessage *message)
+{
+	Google__Protobuf__Any *any = arena_alloc(a, sizeof(*any));
+	struct text packed = guard_pack(a, message);
+	google__protobuf__any__init(any);
+	any->type_url = (char *)type_url;
+	any->value = (ProtobufCBinaryData){packed.size, (uint8_t *)packed.data};
+	return any;
+}
+
+static Google__Protobuf__Any *bad_request(struct arena *a, const struct status *s)
 {
 	Google__Rpc__BadRequest__FieldViolation violation =
 		GOOGLE__RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
 	Google__Rpc__BadRequest__FieldViolation *violations[] = {&violation};
+	Google__Rpc__BadRequest bad = GOOGLE__RPC__BAD_REQUEST__INIT;
 	violation.field = (char *)s->field;
 	violation.description = (char *)s->message;
-	Google__Rpc__BadRequest bad = GOOGLE__RPC__BAD_REQUEST__INIT;
 	bad.n_field_violations = 1;
 	bad.field_violations = violations;
-	struct text packed = guard_pack(a, &bad.base);
+	return pack_any(a, "type.googleapis.com/google.rpc.BadRequest", &bad.base);
+}
 
-	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
-	Google__Protobuf__Any *details[] = {&any};
-	any.type_url = (char *)"type.googleapis.com/google.rpc.BadRequest";
-	any.value = (ProtobufCBinaryData){packed.size, (uint8_t *)packed.data};
+static Google__Protobuf__Any *error_info(struct arena *a, const struct status *s)
+{
+	Google__Rpc__ErrorInfo__MetadataEntry code = GOOGLE__RPC__ERROR_INFO__METADATA_ENTRY__INIT;
+	Google__Rpc__ErrorInfo__MetadataEntry *metadata[] = {&code};
+	Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
+	code.key = (char *)"code";
+	code.value = arena_printf(a, "%lld", (long long)s->remote_code);
+	info.reason = (char *)"THIRD_PARTY_REFUSED";
+	info.domain = (char *)"junction";
+	info.n_metadata = 1;
+	info.metadata = metadata;
+	return pack_any(a, "type.googleapis.com/google.rpc.ErrorInfo", &info.base);
+}
+
+struct text rpc_status_details(struct arena *a, const struct status *s)
+{
+	Google__Protobuf__Any *details[2];
 	Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+	if (s->field)
+		details[status.n_details++] = bad_request(a, s);
+	if (s->remote_code)
+		details[status.n_details++] = error_info(a, s);
+	if (!status.n_details)
+		return (struct text){0};
 	status.code = (int32_t)s->code;
 	status.message = (char *)s->message;
-	status.n_details = 1;
 	status.details = details;
 	return guard_pack(a, &status.base);
 }

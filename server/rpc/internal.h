@@ -135,7 +135,8 @@ bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata);
 
 /* --- details.c -------------------------------------------------------------------------------- */
 
-/* google.rpc.Status with a BadRequest about s->field, serialized. */
+/* google.rpc.Status, serialized, with a BadRequest about s->field and an ErrorInfo of
+ * s->remote_code, whichever there are; data NULL if there is neither. */
 struct text rpc_status_details(struct arena *a, const struct status *s);
 
 /* --- stream.c: as struct call_transport says -------------------------------------------------- */
