@@ -6,7 +6,8 @@
  * (even if there is none) makes it close the connection, with a reset if bytes of the body are
  * still unread: a client that is writing may lose the reply. So a small body is read and forgotten
  * before its refusal is sent, a large one is refused at once, and one that turns out too large on
- * the way is given up.
+ * the way is given up. A client stream has begun to be taken when it is refused: what is left of it
+ * is read and forgotten for some seconds.
  *
  * What a caller sends is read into an arena with a cap. The reply has an arena of its own: a call
  * that has been done must not fail for the size of what it was asked.
@@ -14,11 +15,13 @@
 #include "bridge/exchange_parts.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "bridge/probe.h"
 #include "bridge/request.h"
 #include "proto/runtime/guard.h"
 
 #define DRAIN_MAX     (64 * 1024)
+#define DRAIN_STREAM  (10 * CLOCK_SECOND) /* at most, of a client stream that was refused */
 #define TOO_LARGE     "the body is larger than this bridge takes (see --body-limit)"
 #define REQUEST_SLACK (1024 * 1024)
 /* The server ends a call of a third party when its time is up: this is more than any may take. */
@@ -118,12 +121,27 @@ static void note_accept(struct exchange *x, struct text value)
 	x->accept = text_of(both);
 }
 
+/* Content-Length is the front's. */
+static void keep_wanted(struct exchange *x, struct text name, struct text value)
+{
+	if (!router_wants_header(x->bridge->router, name) ||
+		text_equal_nocase(name, TEXT("Content-Length")))
+		return;
+	struct request_header *h = ARENA_NEW(x->arena, struct request_header);
+	*h = (struct request_header){
+		x->wanted, arena_text(x->arena, name), arena_text(x->arena, text_trim(value))};
+	x->wanted = h;
+}
+
 void exchange_add_header(struct exchange *x, struct text name, struct text value)
 {
 	if (text_equal_nocase(name, TEXT("Accept")))
 		note_accept(x, value);
 	else if (text_equal_nocase(name, TEXT("Last-Event-ID")))
 		x->last_event_id = arena_text(x->arena, value);
+	else if (text_equal_nocase(name, TEXT("Content-Type")))
+		x->content_type = arena_text(x->arena, value);
+	keep_wanted(x, name, value);
 	trace_add(&x->access.given, name, value);
 	front_add_header(&x->headers, x->arena, name, value);
 }
@@ -250,10 +268,13 @@ void exchange_open(struct exchange *x, struct text verb, struct text version, st
 
 /* --- body ----------------------------------------------------------------------------------- */
 
+/* Who sends a stream does not look for an answer before its end, as a rule. */
 bool exchange_drain(struct exchange *x, size_t size)
 {
+	if (!x->drained)
+		x->drain_until = clock_now() + DRAIN_STREAM;
 	x->drained += size;
-	return x->drained <= DRAIN_MAX;
+	return x->drained <= DRAIN_MAX || (x->stream && clock_now() < x->drain_until);
 }
 
 bool exchange_read(struct exchange *x, struct text piece)
@@ -281,7 +302,8 @@ static bool fill_call(struct exchange *x)
 	struct status status;
 	ProtobufCMessage *message =
 		request_message(x->arena, &x->match, x->uri.query, buffer_text(&x->body), &status);
-	if (!message || !exchange_resume(x, message, &status)) {
+	if (!message || !request_add_headers(x->arena, method, x->wanted, message, &status) ||
+		!exchange_resume(x, message, &status)) {
 		exchange_refuse(x, &status);
 		return false;
 	}

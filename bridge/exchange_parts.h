@@ -20,13 +20,16 @@ struct exchange {
 	bool head;
 	bool refused; /* reply stands, the body is only drained */
 	size_t drained;
+	int64_t drain_until; /* on clock_now(), of a client stream */
 	struct buffer body;
 	struct front_headers headers;
 	struct front_cors cors;
 	struct route_match match;
 	struct text accept;
 	struct text last_event_id;
-	struct stream *stream; /* of a call with a stream, else NULL */
+	struct text content_type;
+	const struct request_header *wanted; /* headers that fields of requests are taken from */
+	struct stream *stream;               /* of a call with a stream, else NULL */
 	const char *stream_type;
 	struct intake intake; /* of a client stream */
 	struct reply reply;

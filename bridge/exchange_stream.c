@@ -79,6 +79,9 @@ void exchange_open_intake(struct exchange *x)
 	x->intake = (struct intake){
 		.match = &x->match,
 		.query = x->uri.query,
+		.content_type = x->content_type,
+		.length = x->headers.length,
+		.headers = x->wanted,
 		.limit = x->bridge->front.body_limit,
 		.take = take_request,
 		.arg = x,
@@ -107,10 +110,13 @@ bool exchange_read_stream(struct exchange *x, struct text piece)
 		x->refused = true;
 		return exchange_drain(x, piece.size);
 	}
-	if (intake_read(&x->intake, piece, x->arena, &status))
-		stream_hold(x->stream);
-	else
+	if (!intake_read(&x->intake, piece, x->arena, &status)) {
 		refuse_intake(x, &status);
+		return true;
+	}
+	if (!x->connection.more(x->connection.arg))
+		intake_flush(&x->intake);
+	stream_hold(x->stream);
 	return true;
 }
 

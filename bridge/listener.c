@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -50,6 +51,7 @@ struct listener {
 struct connection {
 	struct place *place;
 	struct watch_entry watch;
+	int fd;
 	char peer[ACCEPTOR_ADDRESS_SIZE]; /* "127.0.0.1:4711" */
 	char local[INET6_ADDRSTRLEN];
 	struct exchange *exchange; /* whose reply is being sent, */
@@ -74,6 +76,7 @@ static struct connection *open_connection(struct place *p, struct MHD_Connection
 	acceptor_format(peer_of(c), conn->peer);
 	acceptor_split((const struct sockaddr *)&local, conn->local);
 	conn->place = p;
+	conn->fd = fd;
 	watch_add(p->worker.watch, &conn->watch, fd);
 	access_connection(1);
 	return conn;
@@ -129,6 +132,12 @@ static void leave_pause(struct connection *conn, enum watch_phase phase)
 	watch_enter(&conn->watch, phase);
 }
 
+static bool more_waits(void *connection)
+{
+	int waiting = 0;
+	return ioctl(connection_of(connection)->fd, FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
 static void watch_exchange(struct MHD_Connection *c, const struct exchange *x)
 {
 	if (exchange_stream(x))
@@ -149,7 +158,8 @@ static void *on_target(void *arg, const char *uri, struct MHD_Connection *c)
 	struct listener *l = ((struct place *)arg)->listener;
 	atomic_fetch_add(&l->exchanges, 1);
 	struct exchange *x = exchange_new(l->bridge, uri,
-		&(struct stream_connection){.suspend = pause_stream, .resume = resume, .arg = c});
+		&(struct stream_connection){
+			.suspend = pause_stream, .resume = resume, .more = more_waits, .arg = c});
 	hide_query(uri);
 	return x;
 }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "bridge/form.h"
 #include "google/api/httpbody.pb-c.h"
+#include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "proto/runtime/guard.h"
 #include "proto/runtime/transcode.h"
@@ -59,6 +60,46 @@ int reply_http_status(enum status_code code)
 	return CODES[known_code(code)].http;
 }
 
+/* --- details -------------------------------------------------------------------------------- */
+
+/* NULL if there are none. */
+static const Google__Rpc__Status *read_details(struct arena *a, struct text details)
+{
+	struct status ignored;
+	if (!details.size)
+		return NULL;
+	return (const Google__Rpc__Status *)guard_unpack(
+		a, &google__rpc__status__descriptor, details, &ignored);
+}
+
+/* Of a third party's refusal its number; 0: this is none. */
+static int64_t code_of_info(struct arena *a, const Google__Protobuf__Any *any)
+{
+	struct status ignored;
+	int64_t code = 0;
+	if (strcmp(any->type_url, "type.googleapis.com/google.rpc.ErrorInfo") != 0)
+		return 0;
+	const Google__Rpc__ErrorInfo *info = (const Google__Rpc__ErrorInfo *)guard_unpack(a,
+		&google__rpc__error_info__descriptor,
+		(struct text){(const char *)any->value.data, any->value.len}, &ignored);
+	if (!info || strcmp(info->domain, "junction") != 0)
+		return 0;
+	for (size_t i = 0; i < info->n_metadata; i++)
+		if (!strcmp(info->metadata[i]->key, "code") &&
+			!text_to_int64(text_of(info->metadata[i]->value), &code))
+			return 0;
+	return code;
+}
+
+static int64_t remote_code(struct arena *a, struct text details)
+{
+	const Google__Rpc__Status *status = read_details(a, details);
+	int64_t code = 0;
+	for (size_t i = 0; status && !code && i < status->n_details; i++)
+		code = code_of_info(a, status->details[i]);
+	return code;
+}
+
 /* --- refusals, profile by profile ----------------------------------------------------------- */
 
 static void refuse_fate(struct buffer *out, const struct refusal *r)
@@ -78,20 +119,51 @@ static void refuse_mw(struct buffer *out, const struct refusal *r)
 	buffer_add_char(out, '}');
 }
 
+/* What a third party refused with says more than our own number does. */
+static void write_code(struct buffer *out, const struct refusal *r, int own)
+{
+	int64_t remote = remote_code(out->arena, r->details);
+	buffer_printf(out, "{\"code\":%lld", remote ? (long long)remote : (long long)own);
+}
+
+static void refuse_hook(struct buffer *out, const struct refusal *r)
+{
+	struct text message = text_of(r->status->message);
+	write_code(out, r, CODES[known_code(r->status->code)].fate);
+	json_write_name(out, TEXT("msg"));
+	json_write_string(out, message);
+	json_write_name(out, TEXT("message"));
+	json_write_string(out, message);
+	buffer_add_char(out, '}');
+}
+
+static void refuse_reader(struct buffer *out, const struct refusal *r)
+{
+	write_code(out, r, r->http);
+	json_write_name(out, TEXT("message"));
+	json_write_string(out, text_of(r->status->message));
+	buffer_add_char(out, '}');
+}
+
+/* The function is left empty: who was refused is told nothing of it. */
+static void refuse_extension(struct buffer *out, const struct refusal *r)
+{
+	buffer_printf(out,
+		"{\"functionName\":\"\",\"functionVersion\":\"\",\"handler\":\"\","
+		"\"errorInfo\":{\"errorType\":\"%s\",\"errorMessage\":",
+		status_name(r->status->code));
+	json_write_string(out, text_of(r->status->message));
+	buffer_add_text(out, TEXT("}}"));
+}
+
 /* A detail whose bytes are not of its type is left out. */
 static void write_details(struct buffer *out, struct text details)
 {
 	static const struct transcode_options options = {.int64_as_number = false};
 	struct status ignored;
-	if (!details.size)
-		return;
-	const ProtobufCMessage *message =
-		guard_unpack(out->arena, &google__rpc__status__descriptor, details, &ignored);
-	if (!message)
-		return;
-	const Google__Rpc__Status *status = (const Google__Rpc__Status *)message;
+	const Google__Rpc__Status *status = read_details(out->arena, details);
 	const struct api_message *any = api_message_named("google.protobuf.Any");
-	for (size_t i = 0; i < status->n_details; i++) {
+	for (size_t i = 0; status && i < status->n_details; i++) {
 		size_t before = out->size;
 		json_write_comma(out);
 		if (!message_to_json(out, any, &status->details[i]->base, &options, &ignored))
@@ -120,6 +192,10 @@ static const struct profile PROFILES[] = {
 	[API_MW] = {false, true, "\"code\":\"200\",\"message\":\"success\",\"mssage\":\"success\"",
 		refuse_mw},
 	[API_LIST] = {false, true, "", refuse_mw},
+	[API_HOOK] = {true, true, "\"code\":0,\"msg\":\"success\",\"message\":\"success\"",
+		refuse_hook},
+	[API_READER] = {false, true, "\"code\":0,\"message\":\"success\"", refuse_reader},
+	[API_EXTENSION] = {false, true, "", refuse_extension},
 };
 
 static const struct profile *profile_of(enum api_profile profile)

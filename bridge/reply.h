@@ -34,7 +34,7 @@ void reply_message(struct reply *r, struct arena *a, const struct api_method *me
 	const struct api_route *route, const ProtobufCMessage *message);
 
 /* A refusal in a gRPC code. details: a serialized google.rpc.Status (grpc-status-details-bin), or
- * empty; shown on native routes. */
+ * empty; shown on native routes, and the code of its ErrorInfo on those of hooks and of readers. */
 void reply_refusal(struct reply *r, struct arena *a, enum api_profile profile,
 	const struct status *status, struct text details);
 

@@ -1,5 +1,6 @@
 /*
- * Request: query first, then the body, then the path, each overwriting what came before.
+ * Request: query first, then the body, then the path, then headers, each overwriting what came
+ * before.
  * A body in bulk form (proto/junction/v1/options.proto) is one map field instead of the message.
  */
 #include "bridge/request.h"
@@ -141,4 +142,50 @@ ProtobufCMessage *request_message(struct arena *a, const struct route_match *mat
 	if (!bind_query(&b, query) || !bind_body(&b, body) || !bind_path(&b, match))
 		return NULL;
 	return b.message;
+}
+
+/* --- headers -------------------------------------------------------------------------------- */
+
+static const struct request_header *find_header(
+	const struct request_header *headers, struct text name)
+{
+	while (headers && !text_equal_nocase(headers->name, name))
+		headers = headers->next;
+	return headers;
+}
+
+/* The rule that the field's value broke, without the field's name: the header is what was sent. */
+static const char *rule_of(const struct status *status)
+{
+	const char *colon = status->field ? strstr(status->message, ": ") : NULL;
+	return colon ? colon + 2 : status->message;
+}
+
+static bool bind_header(struct arena *a, const struct api_method *method, unsigned field,
+	const struct request_header *header, ProtobufCMessage *message, struct status *status)
+{
+	const char *name = method->input->fields[field].header;
+	struct text field_name = text_of(method->input->descriptor->fields[field].name);
+	struct status reason;
+	if (find_header(header->next, header->name))
+		return status_set(
+			status, a, STATUS_INVALID_ARGUMENT, "header %s: is repeated", name);
+	if (message_field_from_text(a, method->input, field_name, header->value, message, &reason))
+		return true;
+	return status_set(status, a, reason.code, "header %s: %s", name, rule_of(&reason));
+}
+
+bool request_add_headers(struct arena *a, const struct api_method *method,
+	const struct request_header *headers, ProtobufCMessage *message, struct status *status)
+{
+	const struct api_message *type = method->input;
+	for (unsigned i = 0; headers && i < type->descriptor->n_fields; i++) {
+		const struct request_header *header =
+			type->fields[i].header
+				? find_header(headers, text_of(type->fields[i].header))
+				: NULL;
+		if (header && !bind_header(a, method, i, header, message, status))
+			return false;
+	}
+	return true;
 }

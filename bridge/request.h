@@ -1,6 +1,6 @@
 /*
- * Request: the message that a matched route, its query and its body stand for. Any thread; the
- * message lives in the arena and points into path, query and body.
+ * Request: the message that a matched route, its query, its body and its headers stand for. Any
+ * thread; the message lives in the arena and points into path, query and body.
  */
 #ifndef JUNCTION_BRIDGE_REQUEST_H
 #define JUNCTION_BRIDGE_REQUEST_H
@@ -19,5 +19,17 @@
  */
 ProtobufCMessage *request_message(struct arena *a, const struct route_match *match,
 	struct text query, struct text body, struct status *status);
+
+/* A header that some method's request has a field for; see router_wants_header(). */
+struct request_header {
+	const struct request_header *next;
+	struct text name, value;
+};
+
+/* Sets the fields that are taken from headers, over what has been set: those whose header is in the
+ * list. False with status set, which names the header: a value that the field does not take, or a
+ * header that is repeated. */
+bool request_add_headers(struct arena *a, const struct api_method *method,
+	const struct request_header *headers, ProtobufCMessage *message, struct status *status);
 
 #endif

@@ -28,9 +28,16 @@ struct node {
 	struct leaf *leaves;
 };
 
+/* A header that a field is taken from. */
+struct wanted {
+	struct wanted *next;
+	struct text header;
+};
+
 struct router {
 	struct arena *arena;
 	struct node root;
+	struct wanted *wanted;
 };
 
 struct router *router_new(void)
@@ -121,11 +128,35 @@ static void add_route(
 	n->leaves = leaf;
 }
 
+bool router_wants_header(const struct router *r, struct text name)
+{
+	for (const struct wanted *w = r->wanted; w; w = w->next)
+		if (text_equal_nocase(w->header, name))
+			return true;
+	return false;
+}
+
+/* input: NULL for what is no method of the server. */
+static void add_headers(struct router *r, const struct api_message *input)
+{
+	for (unsigned i = 0; input && i < input->descriptor->n_fields; i++) {
+		struct text header = text_of(input->fields[i].header);
+		if (!header.size || router_wants_header(r, header))
+			continue;
+		struct wanted *w = ARENA_NEW(r->arena, struct wanted);
+		*w = (struct wanted){r->wanted, header};
+		r->wanted = w;
+	}
+}
+
 void router_add(struct router *r, const struct api_method *methods, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < methods[i].route_count; k++)
 			add_route(r, &methods[i], &methods[i].routes[k]);
+		if (methods[i].route_count)
+			add_headers(r, methods[i].input);
+	}
 }
 
 /* --- matching ------------------------------------------------------------------------------ */
@@ -261,7 +292,22 @@ static bool is_under(struct text path, struct text prefix)
 
 enum api_profile route_profile(struct text path)
 {
-	if (is_under(path, TEXT("/v1/server")) || is_under(path, TEXT("/v1/service")))
-		return API_FATE;
-	return is_under(path, TEXT("/mw")) ? API_MW : API_NATIVE;
+	static const struct {
+		struct text prefix;
+		enum api_profile profile;
+	} profiles[] = {
+		{{"/v1/server", 10}, API_FATE},
+		{{"/v1/service", 11}, API_FATE},
+		{{"/v1/auth/client_authentication", 30}, API_HOOK},
+		{{"/v1/auth/signature", 18}, API_HOOK},
+		{{"/v1/auth/site_authentication", 28}, API_HOOK},
+		{{"/v1/auth/permission", 19}, API_HOOK},
+		{{"/v1/api_reader", 14}, API_READER},
+		{{"/extension", 10}, API_EXTENSION},
+		{{"/mw", 3}, API_MW},
+	};
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+		if (is_under(path, profiles[i].prefix))
+			return profiles[i].profile;
+	return API_NATIVE;
 }

@@ -40,6 +40,7 @@ struct stream;
 struct stream_connection {
 	void (*suspend)(void *arg);
 	void (*resume)(void *arg);
+	bool (*more)(void *arg); /* more of the body waits to be read, as far as can be seen */
 	void *arg;
 };
 

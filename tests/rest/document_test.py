@@ -101,9 +101,12 @@ def test_the_document_has_every_route_and_no_other(which, request):
         "/protos/{name}", "/descriptor-set"}
     for path in document["paths"]:
         real = path.replace("/protos/{name}", "/protos/junction/v1/registry.proto")
-        answer = bridge.request("TRACE", re.sub(r"\{[^}]*\}", "x", real))
+        uri = re.sub(r"\{[^}]*\}", "x", real)
+        answer = bridge.request("TRACE", uri)
         allowed = set(answer.headers["Allow"].lower().split(", ")) - {"head", "options"}
-        documented = {verb for verb, other in routes_of_document(document) if other == path}
+        # A literal of one path may be a value of another's variable.
+        documented = {verb for verb, other in routes_of_document(document)
+                      if other == path or re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", other), uri)}
         assert documented == allowed, path
 
 

@@ -463,16 +463,27 @@ def test_an_early_end_is_answered_when_the_rest_is_small(trial_bridge):
         assert b"HTTP/1.1 200" in r.upto(b"\r\n")
 
 
-def test_an_early_end_closes_when_the_rest_is_large(trial_bridge):
+def test_an_early_end_is_answered_when_the_rest_is_large(trial_bridge):
     with Reader(trial_bridge) as r:
-        with contextlib.suppress(OSError):
-            r.send(head("POST", "/trial/upload/x?limit=1", "Content-Length: 100000000"))
-            r.send(bytes(1000))
-            until(lambda: in_progress(trial_bridge) == 0)
-            for _ in range(1000):
-                r.send(bytes(1 << 16))
-            pytest.fail("everything was taken")
-    assert trial_bridge.get("/healthz").status == 200
+        r.send(head("POST", "/trial/upload/x?limit=1", "Content-Length: 64001000"))
+        r.send(bytes(1000))
+        until(lambda: in_progress(trial_bridge) == 0)
+        for _ in range(1000):
+            r.send(bytes(64000))
+        status, _ = r.head()
+        assert status == 429
+        assert b'"message":"more than 1 bytes"' in r.upto(b"}")
+
+
+def test_an_early_end_closes_when_the_rest_takes_long(trial_bridge):
+    with Reader(trial_bridge) as r:
+        r.send(head("POST", "/trial/upload/x?limit=1", "Content-Length: 1000000000000"))
+        r.send(bytes(100000))
+        until(lambda: in_progress(trial_bridge) == 0)
+        with pytest.raises(OSError):
+            while True:
+                r.send(bytes(10000))
+                assert trial_bridge.get("/healthz").status == 200
 
 
 def test_curl_uploads_what_it_does_not_know_the_size_of(trial_bridge):

@@ -8,6 +8,7 @@
 
 #include "api.gen.h"
 #include "bridge/request.h"
+#include "junction/v1/extension.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 
 static struct arena *arena;
@@ -194,6 +195,58 @@ static void a_body_is_in_bulk_form_only_if_every_condition_holds(void **state)
 	assert_refused(bind("POST", uri, "", "{\"server_name\":{\"host\":\"h\"}}"), "server_name");
 }
 
+/* --- headers -------------------------------------------------------------------------------- */
+
+static const Extension__RegisterExtensionRequest *bind_headers(
+	const char *query, const struct request_header *headers)
+{
+	struct route_match match;
+	assert_int_equal(
+		route_match(router, arena, TEXT("POST"), TEXT("/extension/register"), &match),
+		ROUTE_FOUND);
+	ProtobufCMessage *message =
+		request_message(arena, &match, text_of(query), TEXT("{}"), &status);
+	assert_non_null(message);
+	return request_add_headers(arena, match.method, headers, message, &status)
+		       ? (const Extension__RegisterExtensionRequest *)message
+		       : NULL;
+}
+
+static void a_header_wins_over_the_query(void **state)
+{
+	const struct request_header other = {NULL, TEXT("Other"), TEXT("o")},
+				    name = {&other, TEXT("functiongraph-extension-NAME"),
+					    TEXT("n")};
+	(void)state;
+	const Extension__RegisterExtensionRequest *m = bind_headers("name=q&address=a", &name);
+	assert_non_null(m);
+	assert_string_equal(m->name, "n");
+	assert_string_equal(m->address, "a");
+	m = bind_headers("", NULL);
+	assert_non_null(m);
+	assert_string_equal(m->name, "");
+}
+
+static void an_error_names_the_header(void **state)
+{
+	const struct request_header one = {NULL, TEXT("FunctionGraph-Extension-Name"),
+					    TEXT("\xff")},
+				    two = {&one, TEXT("functiongraph-extension-name"), TEXT("n")};
+	(void)state;
+	assert_refused(
+		bind_headers("", &one), "header FunctionGraph-Extension-Name: not valid UTF-8");
+	assert_refused(bind_headers("", &two), "header FunctionGraph-Extension-Name: is repeated");
+}
+
+static void only_headers_of_fields_are_wanted(void **state)
+{
+	(void)state;
+	assert_true(router_wants_header(router, TEXT("FUNCTIONGRAPH-Extension-Address")));
+	assert_true(router_wants_header(router, TEXT("content-length")));
+	assert_false(router_wants_header(router, TEXT("FunctionGraph-Other")));
+	assert_false(router_wants_header(router, TEXT("")));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_arena, close_arena)
 
 int main(void)
@@ -214,6 +267,9 @@ int main(void)
 		TEST(a_body_that_a_route_does_not_take_is_ignored),
 		TEST(a_body_in_bulk_form_is_the_map),
 		TEST(a_body_is_in_bulk_form_only_if_every_condition_holds),
+		TEST(a_header_wins_over_the_query),
+		TEST(an_error_names_the_header),
+		TEST(only_headers_of_fields_are_wanted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

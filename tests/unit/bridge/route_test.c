@@ -196,6 +196,16 @@ static void refusals_take_the_profile_of_their_prefix(void **state)
 	assert_int_equal(route_profile(TEXT("/v1/server/x/y")), API_FATE);
 	assert_int_equal(route_profile(TEXT("/v1/service")), API_FATE);
 	assert_int_equal(route_profile(TEXT("/v1/servers")), API_NATIVE);
+	assert_int_equal(route_profile(TEXT("/v1/auth/client_authentication/x")), API_HOOK);
+	assert_int_equal(route_profile(TEXT("/v1/auth/signature")), API_HOOK);
+	assert_int_equal(route_profile(TEXT("/v1/auth/site_authentication")), API_HOOK);
+	assert_int_equal(route_profile(TEXT("/v1/auth/permission")), API_HOOK);
+	assert_int_equal(route_profile(TEXT("/v1/auth/permissions")), API_NATIVE);
+	assert_int_equal(route_profile(TEXT("/v1/auth/party-keys")), API_NATIVE);
+	assert_int_equal(route_profile(TEXT("/v1/api_reader/x/other")), API_READER);
+	assert_int_equal(route_profile(TEXT("/extension")), API_EXTENSION);
+	assert_int_equal(route_profile(TEXT("/extension/other")), API_EXTENSION);
+	assert_int_equal(route_profile(TEXT("/extensions")), API_NATIVE);
 	assert_int_equal(route_profile(TEXT("/mw")), API_MW);
 	assert_int_equal(route_profile(TEXT("/mw/x/y")), API_MW);
 	assert_int_equal(route_profile(TEXT("/mwx")), API_NATIVE);
