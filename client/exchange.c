@@ -27,16 +27,16 @@ static gpr_timespec deadline_in(int64_t ms)
 	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
 }
 
-static grpc_byte_buffer *pack(const ProtobufCMessage *request)
+grpc_byte_buffer *message_pack(const ProtobufCMessage *message)
 {
-	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(request));
-	protobuf_c_message_pack(request, GRPC_SLICE_START_PTR(slice));
+	grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
+	protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
 	grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
 	grpc_slice_unref(slice);
 	return buffer;
 }
 
-static bool start(struct exchange *e, struct junction *j, bool unary)
+static bool start(struct exchange *e, struct junction *j, bool one_answer)
 {
 	grpc_metadata space = {
 		.key = grpc_slice_from_static_string("x-namespace"),
@@ -46,21 +46,29 @@ static bool start(struct exchange *e, struct junction *j, bool unary)
 		{.op = GRPC_OP_SEND_INITIAL_METADATA,
 			.data.send_initial_metadata = {.count = j->space ? 1 : 0,
 				.metadata = &space}},
-		{.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = e->request},
-		{.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
 		{.op = GRPC_OP_RECV_INITIAL_METADATA,
 			.data.recv_initial_metadata.recv_initial_metadata = &e->initial},
 		{.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
 			.data.recv_status_on_client = {.trailing_metadata = &e->trailing,
 				.status = &e->code,
 				.status_details = &e->details}},
-		{.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &e->payload},
 	};
-	return grpc_call_start_batch(e->call, ops, unary ? 6 : 5, e, NULL) == GRPC_CALL_OK;
+	size_t count = 3;
+
+	if (e->request) {
+		ops[count].op = GRPC_OP_SEND_MESSAGE;
+		ops[count++].data.send_message.send_message = e->request;
+		ops[count++].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+	}
+	if (one_answer) {
+		ops[count].op = GRPC_OP_RECV_MESSAGE;
+		ops[count++].data.recv_message.recv_message = &e->payload;
+	}
+	return grpc_call_start_batch(e->call, ops, count, e, NULL) == GRPC_CALL_OK;
 }
 
 void exchange_begin(struct exchange *e, struct junction *j, const char *method,
-	const ProtobufCMessage *request, int64_t timeout_ms, bool unary)
+	const ProtobufCMessage *request, int64_t timeout_ms, bool one_answer)
 {
 	*e = (struct exchange){.j = j, .details = grpc_empty_slice()};
 	grpc_metadata_array_init(&e->initial);
@@ -73,9 +81,9 @@ void exchange_begin(struct exchange *e, struct junction *j, const char *method,
 	e->queue = grpc_completion_queue_create_for_pluck(NULL);
 	e->call = grpc_channel_create_call(j->channel, NULL, GRPC_PROPAGATE_DEFAULTS, e->queue,
 		path, NULL, deadline_in(timeout_ms), NULL);
-	e->request = pack(request);
+	e->request = request ? message_pack(request) : NULL;
 	grpc_slice_unref(path);
-	e->begun = start(e, j, unary);
+	e->begun = start(e, j, one_answer);
 	/* C core refuses metadata with illegal values this way. */
 	if (!e->begun)
 		exchange_fail(

@@ -50,9 +50,10 @@ struct exchange {
 
 #define EXCHANGE_FOREVER INT64_C(-1)
 
-/* Sends the request. unary: the one answer is taken into payload before it settles. */
+/* Sends the request; NULL: requests follow, as batches of their own. one_answer: it is taken into
+ * payload before it settles. */
 void exchange_begin(struct exchange *e, struct junction *j, const char *method,
-	const ProtobufCMessage *request, int64_t timeout_ms, bool unary);
+	const ProtobufCMessage *request, int64_t timeout_ms, bool one_answer);
 /* Waits until code and details are there. False if they were not in that time. */
 bool exchange_settle(struct exchange *e, int64_t timeout_ms);
 void exchange_cancel(struct exchange *e);
@@ -67,6 +68,8 @@ void exchange_fail(struct exchange *e, enum status_code code, const char *reason
 /* Fills error from a settled exchange that has failed. */
 void exchange_refusal(const struct exchange *e, struct junction_error *error);
 void error_set(struct junction_error *error, int code, const char *message);
+/* The message on its way out. */
+grpc_byte_buffer *message_pack(const ProtobufCMessage *message);
 /* The message in the payload. NULL with the reason. */
 struct junction_reply *reply_decode(grpc_byte_buffer *payload,
 	const ProtobufCMessageDescriptor *response, struct junction_error *error);

@@ -99,6 +99,24 @@ void junction_stream_cancel(struct junction_stream *stream);
 /* Whether or not it has come to its end. Clears the pointer; NULL allowed. */
 void junction_stream_close(struct junction_stream **stream);
 
+/* --- client streams --------------------------------------------------------------------------
+ * A method that takes many messages and answers with one. A sink belongs to one thread at a time. A
+ * message waits until there is room for it, so a slow server slows its client; a client's
+ * timeout_ms does not end it. */
+
+struct junction_sink;
+
+/* Never fails: what is wrong shows at the end. */
+struct junction_sink *junction_sink_open(
+	struct junction *j, const char *method, const ProtobufCMessageDescriptor *response);
+/* Sends a message. False if the server takes no more of them: junction_sink_end() tells why. */
+bool junction_sink_put(struct junction_sink *sink, const ProtobufCMessage *message);
+/* There are no more: waits for the answer. NULL with the reason in error. Closes the sink, and
+ * clears the pointer. */
+struct junction_reply *junction_sink_end(struct junction_sink **sink, struct junction_error *error);
+/* Cancels what has not been ended. Clears the pointer; NULL allowed. */
+void junction_sink_close(struct junction_sink **sink);
+
 /* --- a node that stays registered ------------------------------------------------------------
  * Registers a node and sends its heartbeats, each a third of the lease after the one before, from a
  * thread of its own, until it is stopped. It never gives up: what fails is told and tried again,

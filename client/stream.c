@@ -8,7 +8,8 @@
 struct junction_stream {
 	struct exchange exchange;
 	const ProtobufCMessageDescriptor *response;
-	bool asking; /* a batch that receives a message is open; its tag is the stream */
+	bool asking; /* a batch that receives a message is open; this is its tag, since the stream's
+			address is that of the exchange, which tags the batch of the call */
 	bool over;
 };
 
@@ -32,7 +33,8 @@ static void ask(struct junction_stream *stream)
 	grpc_op op = {.op = GRPC_OP_RECV_MESSAGE,
 		.data.recv_message.recv_message = &stream->exchange.payload};
 
-	CHECK(grpc_call_start_batch(stream->exchange.call, &op, 1, stream, NULL) == GRPC_CALL_OK);
+	CHECK(grpc_call_start_batch(stream->exchange.call, &op, 1, &stream->asking, NULL) ==
+		GRPC_CALL_OK);
 	stream->asking = true;
 }
 
@@ -72,7 +74,7 @@ enum junction_next junction_stream_next(struct junction_stream *stream, int64_t 
 		return ended(stream, error);
 	if (!stream->asking)
 		ask(stream);
-	if (!exchange_wait(e, stream, timeout_ms))
+	if (!exchange_wait(e, &stream->asking, timeout_ms))
 		return JUNCTION_NEXT_WAIT;
 	stream->asking = false;
 	return e->payload ? taken(stream, reply, error) : ended(stream, error);
@@ -91,7 +93,7 @@ void junction_stream_close(struct junction_stream **stream)
 		return;
 	if (s->asking) {
 		exchange_cancel(&s->exchange);
-		exchange_wait(&s->exchange, s, EXCHANGE_FOREVER);
+		exchange_wait(&s->exchange, &s->asking, EXCHANGE_FOREVER);
 	}
 	exchange_end(&s->exchange);
 	free(s);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/junction.h"
+#include "junction/v1/api_reader.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 
 enum { CANCELLED = 1, INVALID_ARGUMENT = 3, DEADLINE_EXCEEDED = 4, UNAVAILABLE = 14 };
@@ -170,6 +171,48 @@ static struct junction_node *node_start(struct junction *j, struct listener *l)
 	return junction_node_start(j, &request, l ? changed : NULL, l);
 }
 
+static void a_sink_takes_nothing_that_nobody_receives(void **state)
+{
+	struct silence nobody;
+	silence_make(&nobody);
+	close(nobody.socket);
+	const struct {
+		struct junction_options options;
+		int code;
+	} cases[] = {
+		{{.target = nobody.target}, UNAVAILABLE},
+		{{.cert = "x"}, INVALID_ARGUMENT},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct junction *j = junction_open(&cases[i].options);
+		struct junction_sink *sink = junction_sink_open(j, "/junction.v1.ApiReader/Upload",
+			&api_reader__upload_response__descriptor);
+		ApiReader__UploadRequest message = API_READER__UPLOAD_REQUEST__INIT;
+		struct junction_error error = {0};
+		while (junction_sink_put(sink, &message.base))
+			;
+		assert_false(junction_sink_put(sink, &message.base));
+		assert_null(junction_sink_end(&sink, &error));
+		assert_null(sink);
+		assert_int_equal(error.code, cases[i].code);
+		junction_sink_close(&sink);
+		junction_close(&j);
+	}
+}
+
+static void a_sink_is_closed_before_its_end(void **state)
+{
+	struct silence silence;
+	silence_make(&silence);
+	struct junction *j = junction_open(&(struct junction_options){.target = silence.target});
+	struct junction_sink *sink = junction_sink_open(
+		j, "/junction.v1.ApiReader/Upload", &api_reader__upload_response__descriptor);
+	junction_sink_close(&sink);
+	assert_null(sink);
+	junction_close(&j);
+	close(silence.socket);
+}
+
 static void a_node_tries_again_and_says_so_each_time(void **state)
 {
 	struct silence nobody;
@@ -256,6 +299,8 @@ int main(void)
 		cmocka_unit_test(a_stream_to_nobody_fails),
 		cmocka_unit_test(a_stream_says_what_is_wrong_with_the_options),
 		cmocka_unit_test(a_wait_ends_in_time_or_when_another_thread_cancels),
+		cmocka_unit_test(a_sink_takes_nothing_that_nobody_receives),
+		cmocka_unit_test(a_sink_is_closed_before_its_end),
 		cmocka_unit_test(a_node_tries_again_and_says_so_each_time),
 		cmocka_unit_test(a_node_is_named_by_host_and_start),
 		cmocka_unit_test(a_stop_waits_for_no_registration),
