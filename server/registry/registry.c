@@ -7,8 +7,8 @@
 #include "server/registry/registry.h"
 
 #include "base/metric.h"
+#include "server/lane/errand.h"
 #include "server/registry/checks.h"
-#include "server/registry/errand.h"
 #include "server/registry/feed.h"
 #include "server/registry/node_health.h"
 #include "server/registry/registry_store.h"

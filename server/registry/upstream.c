@@ -9,7 +9,6 @@
 #include "server/registry/registry.h"
 
 enum {
-	CONNECT_TIMEOUT_MS = 5000,
 	HOPS_MAX = 8,
 	NAME_MAX_SIZE = 255, /* bytes of a service's or action's name */
 	NODES_MAX = 3,       /* that one call goes to */
@@ -21,6 +20,8 @@ struct metric upstream_other_nodes = {
 		"reached.",
 	.kind = METRIC_COUNTER,
 };
+
+static void (*tell_of_call)(struct text service, const struct caller *caller);
 
 struct upstream {
 	struct upstream_input in;
@@ -62,6 +63,20 @@ static void add_trace(struct call *c, struct header_list *list)
 		header_add(list, "X-Request-ID", trace->request_id);
 }
 
+void upstream_add_headers(struct call *c, struct header_list *list)
+{
+	add_trace(c, list);
+	header_add(
+		list, "junction-hops", text_of(arena_printf(c->arena, "%d", c->caller.hops + 1)));
+}
+
+bool upstream_check_hops(struct call *c)
+{
+	return c->caller.hops < HOPS_MAX ||
+	       status_set(&c->status, c->arena, STATUS_FAILED_PRECONDITION,
+		       "loop: this call has passed %d Junctions already", c->caller.hops);
+}
+
 static bool read_headers(struct call *c, struct upstream *u, const char *content_type)
 {
 	struct header_list list = {{.arena = c->arena}};
@@ -72,9 +87,7 @@ static bool read_headers(struct call *c, struct upstream *u, const char *content
 		return false;
 	if (content_type && !header_has(&list, "content-type"))
 		header_add(&list, "Content-Type", text_of(content_type));
-	add_trace(c, &list);
-	header_add(
-		&list, "junction-hops", text_of(arena_printf(c->arena, "%d", c->caller.hops + 1)));
+	upstream_add_headers(c, &list);
 	u->request.headers = header_items(&list, &u->request.header_count);
 	return true;
 }
@@ -99,7 +112,7 @@ static bool read_request(struct call *c, struct upstream *u, const struct action
 	const char *content_type;
 
 	u->until = clock_now() + timeout_ms * CLOCK_MS;
-	u->request.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+	u->request.connect_timeout_ms = UPSTREAM_CONNECT_TIMEOUT_MS;
 	u->request.response_limit = registry_settings()->response_limit;
 	return read_method(c, u, action) && read_body(c, u, &content_type) &&
 	       read_headers(c, u, content_type) &&
@@ -211,9 +224,8 @@ enum next upstream_ask(struct call *c, const struct upstream_input *in, upstream
 	struct index *index;
 	bool ready;
 
-	if (c->caller.hops >= HOPS_MAX)
-		return fail(c, STATUS_FAILED_PRECONDITION,
-			"loop: this call has passed %d Junctions already", c->caller.hops);
+	if (!upstream_check_hops(c))
+		return failed(c);
 	index = registry_index(c);
 	if (!index)
 		return failed(c);
@@ -225,6 +237,8 @@ enum next upstream_ask(struct call *c, const struct upstream_input *in, upstream
 	u->send = send;
 	c->state = u;
 	ready = prepare(c, u, service);
+	if (ready && tell_of_call)
+		tell_of_call(service->name, &c->caller);
 	service_release(service);
 	return ready ? send(c, &u->request, try_another) : failed(c);
 }
@@ -242,4 +256,9 @@ bool upstream_check_names(struct call *c, const struct upstream_input *in)
 {
 	return check_name(c, "service", in->service, NAME_MAX_SIZE) &&
 	       check_name(c, "action", in->action, 2 * NAME_MAX_SIZE + 1);
+}
+
+void upstream_on_call(void (*tell)(struct text service, const struct caller *caller))
+{
+	tell_of_call = tell;
 }

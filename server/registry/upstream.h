@@ -14,8 +14,9 @@
 #include "base/metric.h"
 #include "server/call.h"
 
-#define UPSTREAM_TIMEOUT_MS     30000   /* of an action that was registered without */
-#define UPSTREAM_TIMEOUT_MS_MAX 3600000 /* that it may be registered with */
+#define UPSTREAM_CONNECT_TIMEOUT_MS 5000    /* name resolution included */
+#define UPSTREAM_TIMEOUT_MS         30000   /* of an action that was registered without */
+#define UPSTREAM_TIMEOUT_MS_MAX     3600000 /* that it may be registered with */
 
 /* The fields of the request; data NULL: not given. */
 struct upstream_input {
@@ -46,6 +47,16 @@ typedef enum next upstream_send(
 bool upstream_check_names(struct call *c, const struct upstream_input *in);
 /* Ends a step: sends the request, or fails. Uses c->state. */
 enum next upstream_ask(struct call *c, const struct upstream_input *in, upstream_send *send);
+
+struct header_list;
+/* The trace of the call, unless the list has one, and the hop count. */
+void upstream_add_headers(struct call *c, struct header_list *list);
+/* False with c->status set: the call has passed too many Junctions. */
+bool upstream_check_hops(struct call *c);
+
+/* Who is to know that a call goes to a service (its name as registered); on the call's thread, must
+ * not block. Once, before the first call; or never. */
+void upstream_on_call(void (*tell)(struct text service, const struct caller *caller));
 
 /* Requests that went to another node, since the one before was not reached. */
 extern struct metric upstream_other_nodes;
