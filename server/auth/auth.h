@@ -1,0 +1,27 @@
+/*
+ * The Auth service: its start and end. The handlers auth_<method> are the first steps named in the
+ * generated table of steps.
+ */
+#ifndef JUNCTION_SERVER_AUTH_AUTH_H
+#define JUNCTION_SERVER_AUTH_AUTH_H
+
+#include "base/option.h"
+#include "server/lane/sql.h"
+
+struct auth_options {
+	const char *hook_server; /* whose services are the hooks; NULL: none */
+	bool builtin;            /* the built-in provider answers where none is registered */
+	const struct option_list *own_parties; /* "9999", "9999:rsa" or "9999:ed25519" */
+	const char *app_key, *secret_file; /* of the built-in client authentication; NULL: none */
+};
+
+/* Once, after lanes_start() and before the first call; the own parties' key pairs are made in the
+ * background. False if an option is wrong (logged). */
+bool auth_start(const struct auth_options *options, struct lanes *lanes);
+/* After the last call has ended and the lanes have stopped. */
+void auth_stop(void);
+const struct auth_options *auth_settings(void);
+/* Whom "0" means: the first own party, without its algorithm. */
+struct text auth_first_party(void);
+
+#endif
