@@ -3,6 +3,30 @@
 --
 
 --
+-- Name: api_reader; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA api_reader;
+
+--
+-- Name: SCHEMA api_reader; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA api_reader IS 'What ApiReader has carried: uploads to third parties and downloads from them.';
+
+--
+-- Name: auth; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA auth;
+
+--
+-- Name: SCHEMA auth; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA auth IS 'Whom Junction trusts, and with what.';
+
+--
 -- Name: registry; Type: SCHEMA; Schema: -; Owner: -
 --
 
@@ -13,6 +37,408 @@ CREATE SCHEMA registry;
 --
 
 COMMENT ON SCHEMA registry IS 'What services register: services with nodes (addresses) and actions, and the log of changes. Written by the functions of this schema only.';
+
+--
+-- Name: upkeep; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA upkeep;
+
+--
+-- Name: SCHEMA upkeep; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA upkeep IS 'Partitions by month (UTC) of tables that grow by time. Its functions run with the rights of who calls them: each such table has a function of its own that calls them with the rights of its owner.';
+
+--
+-- Name: begin_transfers(uuid[], text[], text[], text[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: api_reader; Owner: -
+--
+
+CREATE FUNCTION api_reader.begin_transfers(ids uuid[], directions text[], namespaces text[], server_names text[], job_ids text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) RETURNS TABLE(r_position bigint, r_started_at text)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO api_reader.transfer (id, started_at, direction, namespace, server_name, job_id,
+		server_node, caller_address, caller_application, caller_user, trace)
+	SELECT i.id, now(), i.direction, i.namespace, i.server_name, i.job_id, i.server_node,
+		i.caller_address, i.caller_application, i.caller_user, i.trace
+	FROM unnest(ids, directions, namespaces, server_names, job_ids, server_nodes,
+		caller_addresses, caller_applications, caller_users, traces) AS i (id, direction,
+		namespace, server_name, job_id, server_node, caller_address, caller_application,
+		caller_user, trace);
+	SELECT p::bigint, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"+00"')
+	FROM generate_subscripts(ids, 1) AS p;
+$$;
+
+--
+-- Name: FUNCTION begin_transfers(ids uuid[], directions text[], namespaces text[], server_names text[], job_ids text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON FUNCTION api_reader.begin_transfers(ids uuid[], directions text[], namespaces text[], server_names text[], job_ids text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) IS 'Writes transfers that begin, one array element each. Gives for each when it began, which is part of its key.';
+
+--
+-- Name: end_transfers(uuid[], timestamp with time zone[], bigint[], text[], bigint[], text[], integer[], bigint[], text[]); Type: FUNCTION; Schema: api_reader; Owner: -
+--
+
+CREATE FUNCTION api_reader.end_transfers(ids uuid[], started_ats timestamp with time zone[], milliseconds bigint[], statuses text[], bytes_carried bigint[], job_ids text[], http_statuses integer[], codes bigint[], errors text[]) RETURNS TABLE(r_position bigint)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+	UPDATE api_reader.transfer t
+	SET ended_at = t.started_at + i.took * interval '1 millisecond', status = i.status,
+		bytes = i.bytes, job_id = CASE i.job_id WHEN '' THEN t.job_id ELSE i.job_id END,
+		http_status = i.http_status, code = i.code, error = i.error
+	FROM unnest(ids, started_ats, milliseconds, statuses, bytes_carried, job_ids, http_statuses,
+		codes, errors) WITH ORDINALITY AS i (id, started_at, took, status, bytes, job_id,
+		http_status, code, error, position)
+	WHERE t.id = i.id AND t.started_at = i.started_at
+	RETURNING i.position
+$$;
+
+--
+-- Name: FUNCTION end_transfers(ids uuid[], started_ats timestamp with time zone[], milliseconds bigint[], statuses text[], bytes_carried bigint[], job_ids text[], http_statuses integer[], codes bigint[], errors text[]); Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON FUNCTION api_reader.end_transfers(ids uuid[], started_ats timestamp with time zone[], milliseconds bigint[], statuses text[], bytes_carried bigint[], job_ids text[], http_statuses integer[], codes bigint[], errors text[]) IS 'Writes how transfers ended, one array element each, and may be repeated. milliseconds: since they began. An empty job_id leaves what is there.';
+
+--
+-- Name: keep_carrier(text, uuid[]); Type: FUNCTION; Schema: api_reader; Owner: -
+--
+
+CREATE FUNCTION api_reader.keep_carrier(server_node text, running uuid[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+	gone_before timestamptz := clock_timestamp() - interval '10 seconds';
+	abandoned bigint;
+BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true);
+	INSERT INTO api_reader.carrier AS c (server_node, seen_at)
+	VALUES (keep_carrier.server_node, clock_timestamp())
+	ON CONFLICT ON CONSTRAINT carrier_pkey DO UPDATE SET seen_at = excluded.seen_at;
+	DELETE FROM api_reader.carrier c WHERE c.seen_at < clock_timestamp() - interval '1 hour';
+	-- How a transfer of a living server ended is tried to be written for a minute.
+	UPDATE api_reader.transfer t
+	SET status = 'abandoned', ended_at = clock_timestamp(),
+		error = CASE WHEN t.server_node = keep_carrier.server_node
+			THEN 'how it ended could not be written' ELSE 'the server has gone' END
+	WHERE t.status = 'running' AND t.started_at < gone_before
+		AND t.id <> ALL (keep_carrier.running)
+		AND CASE WHEN t.server_node = keep_carrier.server_node
+			THEN t.started_at < clock_timestamp() - interval '5 minutes'
+			ELSE NOT EXISTS (SELECT FROM api_reader.carrier c
+				WHERE c.server_node = t.server_node AND c.seen_at >= gone_before) END;
+	GET DIAGNOSTICS abandoned = ROW_COUNT;
+	RETURN abandoned;
+END $$;
+
+--
+-- Name: FUNCTION keep_carrier(server_node text, running uuid[]); Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON FUNCTION api_reader.keep_carrier(server_node text, running uuid[]) IS 'Says that this server lives, and gives up the running transfers of servers that have been silent for 10 seconds, and those of this one that it does not know to run. Gives how many. What was wrongly given up is put right when it ends.';
+
+--
+-- Name: keep_history(integer); Type: FUNCTION; Schema: api_reader; Owner: -
+--
+
+CREATE FUNCTION api_reader.keep_history(days integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT upkeep.keep_months('api_reader.transfer', days) $$;
+
+--
+-- Name: FUNCTION keep_history(days integer); Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON FUNCTION api_reader.keep_history(days integer) IS 'Makes the partitions of api_reader.transfer for this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: party_key; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.party_key (
+    party_id text NOT NULL COLLATE pg_catalog."C",
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    ordinal bigint NOT NULL,
+    algorithm text NOT NULL,
+    public_key text NOT NULL,
+    own boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    caller_address text NOT NULL,
+    caller_application text NOT NULL,
+    caller_user text NOT NULL,
+    trace text NOT NULL,
+    CONSTRAINT party_key_algorithm_known CHECK ((algorithm = ANY (ARRAY['rsa-sha256'::text, 'ed25519'::text]))),
+    CONSTRAINT party_key_key_id_is_sha256 CHECK ((key_id ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT party_key_party_id_characters CHECK ((party_id !~ '[\x01-\x1f\x7f-\x9f/]'::text)),
+    CONSTRAINT party_key_party_id_length CHECK (((octet_length(party_id) >= 1) AND (octet_length(party_id) <= 64))),
+    CONSTRAINT party_key_party_id_of_one CHECK ((party_id <> ALL (ARRAY['*'::text, '0'::text]))),
+    CONSTRAINT party_key_public_key_is_public CHECK ((public_key ~ '^-----BEGIN PUBLIC KEY-----\n'::text))
+);
+
+--
+-- Name: TABLE party_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.party_key IS 'Public keys of parties: what one of them has signed is believed to be the party''s. Keys of other parties were registered, own ones were made together with the private key in auth.own_key.';
+
+--
+-- Name: COLUMN party_key.party_id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.party_id IS 'The party.';
+
+--
+-- Name: COLUMN party_key.key_id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.key_id IS 'SHA-256 of the DER encoding (SubjectPublicKeyInfo), in hexadecimal.';
+
+--
+-- Name: COLUMN party_key.ordinal; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.ordinal IS 'Rises with each key of a party: the greatest is the newest. Numbers may be missing.';
+
+--
+-- Name: COLUMN party_key.algorithm; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.algorithm IS 'rsa-sha256 (PKCS #1 v1.5) or ed25519.';
+
+--
+-- Name: COLUMN party_key.public_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.public_key IS 'PEM, BEGIN PUBLIC KEY.';
+
+--
+-- Name: COLUMN party_key.own; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.own IS 'Its private key is in auth.own_key.';
+
+--
+-- Name: COLUMN party_key.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.created_at IS 'When it was registered or made.';
+
+--
+-- Name: COLUMN party_key.caller_address; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.caller_address IS 'Address of who registered it; empty if unknown, or if a server made it by itself.';
+
+--
+-- Name: COLUMN party_key.caller_application; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.caller_application IS 'Application of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN party_key.caller_user; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.caller_user IS 'User of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN party_key.trace; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_key.trace IS 'Trace id of the call; empty if unknown.';
+
+--
+-- Name: add_own_key(text, text, text, text, text, boolean, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) RETURNS SETOF auth.party_key
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	keys bigint := auth.keys_of(party);
+BEGIN
+	-- Only now: a statement that began before the lock was there would not see what another server
+	-- has added meanwhile.
+	IF keys >= 100 OR (if_lacking AND NOT EXISTS (
+		SELECT FROM auth.lacking_own_keys(ARRAY[party], ARRAY[algorithm]))) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY INSERT INTO auth.party_key (party_id, key_id, algorithm, public_key, own,
+		caller_address, caller_application, caller_user, trace)
+	VALUES (party, id, algorithm, public_key, true, caller_address, caller_application,
+		caller_user, trace) RETURNING *;
+	INSERT INTO auth.own_key (party_id, key_id, private_key) VALUES (party, id, private_key);
+END $$;
+
+--
+-- Name: FUNCTION add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) IS 'Adds a key pair, which signs from now on; gives the public key''s row. No row: the party has 100 keys, or if_lacking is set and its newest own key is of this algorithm.';
+
+--
+-- Name: check_party(text, text, text[], text[], text[]); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) RETURNS TABLE(r_kind text, r_namespace text, r_name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+	WITH needed (place, kind, namespace, name, position) AS (
+		SELECT 1, 'role', '', role_name, 0::bigint
+		UNION ALL SELECT 2, 'component', '', lower(c.name COLLATE "C"), c.position
+		FROM unnest(components) WITH ORDINALITY AS c (name, position)
+		UNION ALL SELECT 3, 'dataset', d.namespace, d.name, d.position
+		FROM unnest(dataset_namespaces, dataset_names) WITH ORDINALITY
+			AS d (namespace, name, position))
+	SELECT n.kind, n.namespace, n.name FROM needed n
+	WHERE NOT EXISTS (SELECT FROM auth.party_grant g
+		WHERE g.party_id IN (nullif(party, '*'), CASE WHEN EXISTS (
+				SELECT FROM auth.party_key k WHERE k.party_id = party) THEN '*' END)
+			AND g.kind = n.kind AND g.namespace IN (n.namespace, '*')
+			AND g.name IN (n.name, '*'))
+	ORDER BY n.place, n.position
+$$;
+
+--
+-- Name: FUNCTION check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) IS 'What a party is not granted of what it asks for: a role (* if it says none), components, and datasets by namespace and name. No row: all is granted.';
+
+--
+-- Name: delete_party_key(text, text, boolean); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.keys_of(party);
+	IF keep_newest AND id = (SELECT k.key_id FROM auth.party_key k
+		WHERE k.party_id = party AND k.own ORDER BY k.ordinal DESC LIMIT 1) THEN
+		RETURN 'newest';
+	END IF;
+	DELETE FROM auth.party_key k WHERE k.party_id = party AND k.key_id = id;
+	RETURN CASE WHEN FOUND THEN 'deleted' ELSE 'missing' END;
+END $$;
+
+--
+-- Name: FUNCTION delete_party_key(party text, id text, keep_newest boolean); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) IS 'Removes a key, and its private key with it; not the newest own one of the party, if keep_newest is set. Gives deleted, missing or newest.';
+
+--
+-- Name: keys_of(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.keys_of(party text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	-- Until the end of the transaction: of several servers that find a key missing one makes it, and
+	-- the newest key is still the newest when another is removed.
+	PERFORM pg_advisory_xact_lock(6024017);
+	RETURN (SELECT count(*) FROM auth.party_key k WHERE k.party_id = party);
+END $$;
+
+--
+-- Name: FUNCTION keys_of(party text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.keys_of(party text) IS 'Begins a transaction that changes keys, one at a time. Gives how many the party has.';
+
+--
+-- Name: lacking_own_keys(text[], text[]); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) RETURNS TABLE(r_position bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT i.position FROM unnest(parties, algorithms) WITH ORDINALITY AS i (party, algorithm, position)
+	WHERE i.algorithm IS DISTINCT FROM (SELECT k.algorithm FROM auth.party_key k
+		WHERE k.party_id = i.party AND k.own ORDER BY k.ordinal DESC LIMIT 1)
+	ORDER BY i.position
+$$;
+
+--
+-- Name: FUNCTION lacking_own_keys(parties text[], algorithms text[]); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) IS 'Which of the parties (from 1) have no own key, or a newest one of another algorithm.';
+
+--
+-- Name: put_party_key(text, text, text, text, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) RETURNS SETOF auth.party_key
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	IF auth.keys_of(party) < 100 THEN
+		INSERT INTO auth.party_key (party_id, key_id, algorithm, public_key, own,
+			caller_address, caller_application, caller_user, trace)
+		VALUES (party, id, algorithm, public_key, false, caller_address, caller_application,
+			caller_user, trace)
+		ON CONFLICT ON CONSTRAINT party_key_pkey DO NOTHING;
+	END IF;
+	RETURN QUERY SELECT k.* FROM auth.party_key k WHERE k.party_id = party AND k.key_id = id;
+END $$;
+
+--
+-- Name: FUNCTION put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) IS 'Registers a public key, unless it is registered; gives its row. No row: the party has 100 keys, all of which a signature might have to be tried with.';
+
+--
+-- Name: take_nonces(text[], text[], bigint[]); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) RETURNS TABLE(r_position bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+	DELETE FROM auth.seen_nonce WHERE ctid = ANY (ARRAY(
+		SELECT s.ctid FROM auth.seen_nonce s WHERE s.expires_at < now()
+		ORDER BY s.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED));
+	-- In the order of the keys, so that servers which take the same ones do not wait in a circle.
+	RETURN QUERY WITH given AS (
+		SELECT * FROM unnest(app_keys, nonces, expire_ats) WITH ORDINALITY
+			AS i (app_key, nonce, expires_at, position)),
+	taken AS (
+		INSERT INTO auth.seen_nonce AS s (app_key, nonce, expires_at)
+		SELECT g.app_key, g.nonce, to_timestamp(g.expires_at / 1000.0) FROM given g
+		ORDER BY g.app_key COLLATE "C", g.nonce COLLATE "C"
+		ON CONFLICT ON CONSTRAINT seen_nonce_pkey DO UPDATE SET expires_at = excluded.expires_at
+			WHERE s.expires_at < now()
+		RETURNING s.app_key, s.nonce)
+	SELECT g.position FROM given g JOIN taken t ON t.app_key = g.app_key AND t.nonce = g.nonce;
+END $$;
+
+--
+-- Name: FUNCTION take_nonces(app_keys text[], nonces text[], expire_ats bigint[]); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) IS 'Takes nonces, no two of them equal, that are good until so many milliseconds after 1970-01-01 UTC. Gives those (from 1) that were still free.';
 
 --
 -- Name: interval_milliseconds(interval); Type: FUNCTION; Schema: registry; Owner: -
@@ -623,6 +1049,30 @@ END $$;
 COMMENT ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) IS 'Expires those of the nodes whose lease has run out by this database''s clock and what has been written to it, and a quarter more, since heartbeats are written that late. expected: what the clock should say, in milliseconds since 1970; if it is later by more than half of a lease, or that is NULL, the node stays. Gives for each the milliseconds that are left (0 or less: it might have expired, but for that; NULL: it has expired, or is gone or without a lease), the revision, if any has expired now, and what the clock says.';
 
 --
+-- Name: forget_extensions(text, text[], integer[]); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.forget_extensions(host text, names text[], pids integer[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	forgotten bigint;
+BEGIN
+	DELETE FROM registry.extension e
+	USING unnest(names, pids) AS i (name, pid)
+	WHERE e.host = forget_extensions.host AND e.name = i.name AND e.pid = i.pid;
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	RETURN forgotten;
+END $$;
+
+--
+-- Name: FUNCTION forget_extensions(host text, names text[], pids integer[]); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.forget_extensions(host text, names text[], pids integer[]) IS 'Removes extensions whose processes have ended, one array element each; one that has registered again since, from another process, stays. Gives how many.';
+
+--
 -- Name: forget_nodes(interval); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -696,6 +1146,21 @@ END $_$;
 COMMENT ON FUNCTION registry.keep_history(days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
 
 --
+-- Name: keep_invocations(integer); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.keep_invocations(days integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT upkeep.keep_months('registry.invocation', days) $$;
+
+--
+-- Name: FUNCTION keep_invocations(days integer); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.keep_invocations(days integer) IS 'Makes the partitions of registry.invocation for this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
 -- Name: member; Type: TABLE; Schema: registry; Owner: -
 --
 
@@ -738,6 +1203,35 @@ END;
 --
 
 COMMENT ON FUNCTION registry.leave_member(name text) IS 'Says that this server is about to end.';
+
+--
+-- Name: log_invocations(uuid[], bigint[], text[], text[], text[], text[], text[], text[], integer[], bigint[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) RETURNS TABLE(r_position bigint)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO registry.invocation (id, invoked_at, trace_id, function_urn, host, extension,
+		address, outcome, http_status, duration, error, server_node, caller_address,
+		caller_application, caller_user, trace)
+	SELECT i.id, to_timestamp(i.invoked_at / 1000.0), i.trace_id, i.function_urn, i.host,
+		i.extension, i.address, i.outcome, i.http_status, i.duration * interval '1 microsecond',
+		i.error, i.server_node, i.caller_address, i.caller_application, i.caller_user, i.trace
+	FROM unnest(ids, invoked_ats, trace_ids, function_urns, hosts, extensions, addresses, outcomes,
+		http_statuses, durations, errors, server_nodes, caller_addresses, caller_applications,
+		caller_users, traces) AS i (id, invoked_at, trace_id, function_urn, host, extension,
+		address, outcome, http_status, duration, error, server_node, caller_address,
+		caller_application, caller_user, trace)
+	ON CONFLICT DO NOTHING;
+	SELECT p::bigint FROM generate_subscripts(ids, 1) AS p;
+$$;
+
+--
+-- Name: FUNCTION log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) IS 'Writes outcomes of invocations, one array element each; what is there already stays. Times in milliseconds since 1970, durations in microseconds.';
 
 --
 -- Name: make_month(date); Type: FUNCTION; Schema: registry; Owner: -
@@ -1002,6 +1496,51 @@ END $$;
 --
 
 COMMENT ON FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) IS 'Registers servers (servers, hosts, ports, protocols: one array element each) together with services of theirs (server_names and what follows): all or nothing, one revision.';
+
+--
+-- Name: register_extension(text, text, integer, integer, text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.register_extension(host text, name text, port integer, pid integer, server_node text, caller_address text, caller_application text, caller_user text, trace text) RETURNS TABLE(r_refusal text, r_other text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	other text;
+BEGIN
+	-- Who registers on one host does so one after the other.
+	PERFORM pg_advisory_xact_lock(6024016, hashtext(host));
+	IF (SELECT count(*) FROM registry.extension e
+		WHERE e.host = register_extension.host AND e.name <> register_extension.name) >= 10 THEN
+		RETURN QUERY SELECT 'count', ''::text;
+		RETURN;
+	END IF;
+	SELECT e.name INTO other FROM registry.extension e
+	WHERE e.host = register_extension.host AND e.port = register_extension.port
+		AND e.name <> register_extension.name;
+	IF FOUND THEN
+		RETURN QUERY SELECT 'port', other;
+		RETURN;
+	END IF;
+	INSERT INTO registry.extension AS e (host, name, port, pid, registered_at, server_node,
+		caller_address, caller_application, caller_user, trace)
+	VALUES (host, name, port, pid, clock_timestamp(), server_node, caller_address,
+		caller_application, caller_user, trace)
+	ON CONFLICT ON CONSTRAINT extension_pkey DO UPDATE
+	SET port = excluded.port, pid = excluded.pid, registered_at = excluded.registered_at,
+		server_node = excluded.server_node, caller_address = excluded.caller_address,
+		caller_application = excluded.caller_application, caller_user = excluded.caller_user,
+		trace = excluded.trace
+	-- The same again changes nothing.
+	WHERE (e.port, e.pid) IS DISTINCT FROM (excluded.port, excluded.pid);
+	RETURN QUERY SELECT ''::text, ''::text;
+END $$;
+
+--
+-- Name: FUNCTION register_extension(host text, name text, port integer, pid integer, server_node text, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.register_extension(host text, name text, port integer, pid integer, server_node text, caller_address text, caller_application text, caller_user text, trace text) IS 'Registers an extension of a host, or moves it. r_refusal: empty, it is registered; port: another one has that port, r_other is its name; count: the host has 10 others.';
 
 --
 -- Name: register_nodes(text[], text[], text[], text[], integer[], text[], integer[], boolean[], text[], text[], text[], integer[], text[], text[], text[], text[]); Type: FUNCTION; Schema: registry; Owner: -
@@ -1545,6 +2084,719 @@ END $$;
 COMMENT ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) IS 'Changes what is not NULL of a node. The revision, or NULL if there is no such node.';
 
 --
+-- Name: keep_months(regclass, integer); Type: FUNCTION; Schema: upkeep; Owner: -
+--
+
+CREATE FUNCTION upkeep.keep_months(parent regclass, days integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+	partition regclass;
+	dropped integer := 0;
+BEGIN
+	IF days < 1 THEN
+		RAISE EXCEPTION 'rows are kept for 1 day at least, not %', days;
+	END IF;
+	-- One at a time; who comes second finds nothing to do.
+	PERFORM pg_advisory_xact_lock(6024015, parent::oid::integer);
+	FOR i IN 0 .. 2 LOOP
+		PERFORM upkeep.make_month(parent, (this_month + i * interval '1 month')::date);
+	END LOOP;
+	FOR partition IN
+		SELECT c.oid FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+		WHERE h.inhparent = parent AND c.relname ~ '_\d{4}_\d\d$'
+			AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+				<= (now() AT TIME ZONE 'UTC') - days * interval '1 day'
+		ORDER BY c.relname
+	LOOP
+		EXECUTE format('DROP TABLE %s', partition);
+		dropped := dropped + 1;
+	END LOOP;
+	RETURN dropped;
+END $_$;
+
+--
+-- Name: FUNCTION keep_months(parent regclass, days integer); Type: COMMENT; Schema: upkeep; Owner: -
+--
+
+COMMENT ON FUNCTION upkeep.keep_months(parent regclass, days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped.';
+
+--
+-- Name: make_month(regclass, date); Type: FUNCTION; Schema: upkeep; Owner: -
+--
+
+CREATE FUNCTION upkeep.make_month(parent regclass, month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	parent_schema text;
+	parent_name text;
+	partition text;
+BEGIN
+	SELECT n.nspname, c.relname INTO parent_schema, parent_name
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = parent;
+	partition := parent_name || '_' || to_char(month, 'YYYY_MM');
+	IF to_regclass(format('%I.%I', parent_schema, partition)) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('CREATE TABLE %I.%I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)',
+		parent_schema, partition, parent, month::timestamp AT TIME ZONE 'UTC',
+		(month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', parent_schema, partition,
+		'Rows of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
+END $$;
+
+--
+-- Name: FUNCTION make_month(parent regclass, month date); Type: COMMENT; Schema: upkeep; Owner: -
+--
+
+COMMENT ON FUNCTION upkeep.make_month(parent regclass, month date) IS 'Makes the partition of a table for the month that begins on that day, if it is missing: named as the table, with _YYYY_MM.';
+
+--
+-- Name: carrier; Type: TABLE; Schema: api_reader; Owner: -
+--
+
+CREATE UNLOGGED TABLE api_reader.carrier (
+    server_node text NOT NULL COLLATE pg_catalog."C",
+    seen_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE carrier; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON TABLE api_reader.carrier IS 'The Junction servers that carry transfers, whether or not they are in registry.member, where only those are that check nodes. Not logged: after a crash of PostgreSQL they enter themselves again.';
+
+--
+-- Name: COLUMN carrier.server_node; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.carrier.server_node IS 'hostname-starttime of the server.';
+
+--
+-- Name: COLUMN carrier.seen_at; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.carrier.seen_at IS 'When it was last seen alive.';
+
+--
+-- Name: transfer; Type: TABLE; Schema: api_reader; Owner: -
+--
+
+CREATE TABLE api_reader.transfer (
+    id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    direction text NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    server_name text NOT NULL,
+    job_id text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'running'::text NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    http_status integer,
+    code bigint,
+    error text DEFAULT ''::text NOT NULL,
+    server_node text NOT NULL,
+    caller_address text NOT NULL,
+    caller_application text NOT NULL,
+    caller_user text NOT NULL,
+    trace text NOT NULL,
+    CONSTRAINT transfer_bytes_positive CHECK ((bytes >= 0)),
+    CONSTRAINT transfer_direction_known CHECK ((direction = ANY (ARRAY['upload'::text, 'download'::text]))),
+    CONSTRAINT transfer_running_has_no_end CHECK (((status = 'running'::text) = (ended_at IS NULL))),
+    CONSTRAINT transfer_status_known CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text, 'abandoned'::text])))
+)
+PARTITION BY RANGE (started_at);
+
+--
+-- Name: TABLE transfer; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON TABLE api_reader.transfer IS 'One row for each upload and each download: written when it begins, completed when it ends.';
+
+--
+-- Name: COLUMN transfer.id; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.id IS 'UUID, ordered by time.';
+
+--
+-- Name: COLUMN transfer.started_at; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.started_at IS 'When it began.';
+
+--
+-- Name: COLUMN transfer.ended_at; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.ended_at IS 'When it ended; NULL while it runs. Of an abandoned one: when that was noticed.';
+
+--
+-- Name: COLUMN transfer.direction; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.direction IS 'upload (to the third party) or download (from it).';
+
+--
+-- Name: COLUMN transfer.namespace; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.namespace IS 'Namespace of the caller.';
+
+--
+-- Name: COLUMN transfer.server_name; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.server_name IS 'The third party, as the caller named it.';
+
+--
+-- Name: COLUMN transfer.job_id; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.job_id IS 'The third party''s job: of a download as asked for, of an upload as it answered; empty if it is not known.';
+
+--
+-- Name: COLUMN transfer.status; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.status IS 'running; done; failed: see error; cancelled: the caller has gone; abandoned: how it ended was not written, since its server was killed or could not reach the database.';
+
+--
+-- Name: COLUMN transfer.bytes; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.bytes IS 'Bytes of content that were carried, so far as is known: of an upload what the third party took, of a download what the caller was sent.';
+
+--
+-- Name: COLUMN transfer.http_status; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.http_status IS 'The third party''s HTTP status; NULL if none came.';
+
+--
+-- Name: COLUMN transfer.code; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.code IS 'The code that it refused with; NULL if there is none.';
+
+--
+-- Name: COLUMN transfer.error; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.error IS 'Why it failed, as the caller was told; else empty.';
+
+--
+-- Name: COLUMN transfer.server_node; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.server_node IS 'The Junction server that carried it.';
+
+--
+-- Name: COLUMN transfer.caller_address; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.caller_address IS 'Address of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN transfer.caller_application; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.caller_application IS 'Application of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN transfer.caller_user; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.caller_user IS 'User of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN transfer.trace; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON COLUMN api_reader.transfer.trace IS 'Trace id of the call; empty if unknown.';
+
+--
+-- Name: daily; Type: VIEW; Schema: api_reader; Owner: -
+--
+
+CREATE VIEW api_reader.daily AS
+ SELECT ((transfer.started_at AT TIME ZONE 'UTC'::text))::date AS day,
+    transfer.namespace,
+    min(transfer.server_name) AS server_name,
+    transfer.direction,
+    count(*) AS transfers,
+    count(*) FILTER (WHERE (transfer.status = 'done'::text)) AS done,
+    count(*) FILTER (WHERE (transfer.status = ANY (ARRAY['failed'::text, 'abandoned'::text]))) AS failed,
+    count(*) FILTER (WHERE (transfer.status = 'cancelled'::text)) AS cancelled,
+    sum(transfer.bytes) AS bytes,
+    round((sum(transfer.bytes) FILTER (WHERE (transfer.status = 'done'::text)) / NULLIF(EXTRACT(epoch FROM sum((transfer.ended_at - transfer.started_at)) FILTER (WHERE (transfer.status = 'done'::text))), (0)::numeric))) AS bytes_per_second
+   FROM api_reader.transfer
+  GROUP BY (((transfer.started_at AT TIME ZONE 'UTC'::text))::date), transfer.namespace, (lower((transfer.server_name COLLATE "C"))), transfer.direction
+  ORDER BY (((transfer.started_at AT TIME ZONE 'UTC'::text))::date) DESC, transfer.namespace, (lower((transfer.server_name COLLATE "C"))), transfer.direction;
+
+--
+-- Name: VIEW daily; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON VIEW api_reader.daily IS 'Transfers by day (UTC), third party and direction. bytes_per_second: of those that were done, while they ran.';
+
+--
+-- Name: failure; Type: VIEW; Schema: api_reader; Owner: -
+--
+
+CREATE VIEW api_reader.failure AS
+ SELECT transfer.started_at,
+    (transfer.ended_at - transfer.started_at) AS took,
+    transfer.direction,
+    transfer.status,
+    transfer.namespace,
+    transfer.server_name,
+    transfer.job_id,
+    transfer.bytes,
+    transfer.http_status,
+    transfer.code,
+    transfer.error,
+    transfer.server_node,
+    transfer.caller_address,
+    transfer.caller_application,
+    transfer.caller_user,
+    transfer.trace,
+    transfer.id
+   FROM api_reader.transfer
+  WHERE ((transfer.status = ANY (ARRAY['failed'::text, 'abandoned'::text])) AND (transfer.started_at > (now() - '7 days'::interval)))
+  ORDER BY transfer.started_at DESC, transfer.id DESC;
+
+--
+-- Name: VIEW failure; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON VIEW api_reader.failure IS 'Transfers of the last 7 days that failed or were abandoned, newest first. took: how long until then.';
+
+--
+-- Name: own_key; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.own_key (
+    party_id text NOT NULL COLLATE pg_catalog."C",
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    private_key text NOT NULL
+);
+
+--
+-- Name: TABLE own_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.own_key IS 'Private keys of the own parties. Read by the application, which signs with them, and by nobody else.';
+
+--
+-- Name: COLUMN own_key.party_id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.own_key.party_id IS 'An own party.';
+
+--
+-- Name: COLUMN own_key.key_id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.own_key.key_id IS 'Its key in auth.party_key.';
+
+--
+-- Name: COLUMN own_key.private_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.own_key.private_key IS 'PEM, BEGIN PRIVATE KEY (PKCS #8), not encrypted. A secret.';
+
+--
+-- Name: party_grant; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.party_grant (
+    party_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    namespace text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    caller_address text DEFAULT ''::text NOT NULL,
+    caller_application text DEFAULT ''::text NOT NULL,
+    caller_user text DEFAULT ''::text NOT NULL,
+    trace text DEFAULT ''::text NOT NULL,
+    CONSTRAINT party_grant_characters CHECK (((namespace || name) !~ '[\x01-\x1f\x7f-\x9f]'::text)),
+    CONSTRAINT party_grant_component_lower_case CHECK (((kind <> 'component'::text) OR (name = lower(name)))),
+    CONSTRAINT party_grant_kind_known CHECK ((kind = ANY (ARRAY['role'::text, 'component'::text, 'dataset'::text]))),
+    CONSTRAINT party_grant_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT party_grant_namespace_length CHECK ((octet_length(namespace) <= 255)),
+    CONSTRAINT party_grant_namespace_of_dataset CHECK (((kind = 'dataset'::text) = (namespace <> ''::text))),
+    CONSTRAINT party_grant_party_id_characters CHECK ((party_id !~ '[\x01-\x1f\x7f-\x9f/]'::text)),
+    CONSTRAINT party_grant_party_id_length CHECK (((octet_length(party_id) >= 1) AND (octet_length(party_id) <= 64))),
+    CONSTRAINT party_grant_party_id_not_own CHECK ((party_id <> '0'::text))
+);
+
+--
+-- Name: TABLE party_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.party_grant IS 'What other parties may do with us. What is not granted is denied: see auth.check_party(). Own parties, which the server''s configuration names, may do all.';
+
+--
+-- Name: COLUMN party_grant.party_id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.party_id IS 'The party that asks; * is any that has a key in auth.party_key.';
+
+--
+-- Name: COLUMN party_grant.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.kind IS 'role, component or dataset.';
+
+--
+-- Name: COLUMN party_grant.namespace; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.namespace IS 'Of a dataset; * is any. Else empty.';
+
+--
+-- Name: COLUMN party_grant.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.name IS 'Of the role, component (in lower case) or dataset; * is any.';
+
+--
+-- Name: COLUMN party_grant.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.created_at IS 'When it was granted.';
+
+--
+-- Name: COLUMN party_grant.caller_address; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.caller_address IS 'Address of who granted it; empty if unknown.';
+
+--
+-- Name: COLUMN party_grant.caller_application; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.caller_application IS 'Application of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN party_grant.caller_user; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.caller_user IS 'User of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN party_grant.trace; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.party_grant.trace IS 'Trace id of the call; empty if unknown.';
+
+--
+-- Name: party_key_ordinal_seq; Type: SEQUENCE; Schema: auth; Owner: -
+--
+
+ALTER TABLE auth.party_key ALTER COLUMN ordinal ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME auth.party_key_ordinal_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE party_key_ordinal_seq; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON SEQUENCE auth.party_key_ordinal_seq IS 'Of auth.party_key.ordinal.';
+
+--
+-- Name: seen_nonce; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.seen_nonce (
+    app_key text NOT NULL COLLATE pg_catalog."C",
+    nonce text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT seen_nonce_app_key_length CHECK (((octet_length(app_key) >= 1) AND (octet_length(app_key) <= 255))),
+    CONSTRAINT seen_nonce_nonce_length CHECK (((octet_length(nonce) >= 1) AND (octet_length(nonce) <= 255)))
+);
+
+--
+-- Name: TABLE seen_nonce; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.seen_nonce IS 'Nonces of requests that the built-in client authentication has let in: none of them is let in again while its timestamp is good.';
+
+--
+-- Name: COLUMN seen_nonce.app_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.seen_nonce.app_key IS 'The client''s APP_KEY.';
+
+--
+-- Name: COLUMN seen_nonce.nonce; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.seen_nonce.nonce IS 'Its NONCE.';
+
+--
+-- Name: COLUMN seen_nonce.expires_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.seen_nonce.expires_at IS 'From then on the request''s timestamp is too old on every server; the row is removed.';
+
+--
+-- Name: extension; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE TABLE registry.extension (
+    host text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    port integer NOT NULL,
+    pid integer,
+    registered_at timestamp with time zone NOT NULL,
+    server_node text NOT NULL,
+    caller_address text NOT NULL,
+    caller_application text NOT NULL,
+    caller_user text NOT NULL,
+    trace text NOT NULL,
+    CONSTRAINT extension_host_length CHECK (((octet_length(host) >= 1) AND (octet_length(host) <= 255))),
+    CONSTRAINT extension_name_characters CHECK (((name !~ '[/[:cntrl:]]'::text) AND (name <> ALL (ARRAY['.'::text, '..'::text])))),
+    CONSTRAINT extension_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT extension_pid_positive CHECK ((pid > 0)),
+    CONSTRAINT extension_port_range CHECK (((port >= 1) AND (port <= 65535)))
+);
+
+--
+-- Name: TABLE extension; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.extension IS 'Extensions of the function that are registered: who is told of invocations. The servers of a host share its rows. At most 10 of a host: registry.register_extension().';
+
+--
+-- Name: COLUMN extension.host; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.host IS 'Host name of the machine that the extension and its servers run on.';
+
+--
+-- Name: COLUMN extension.name; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.name IS 'File name of the extension.';
+
+--
+-- Name: COLUMN extension.port; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.port IS 'Port of 127.0.0.1 where it receives invocations.';
+
+--
+-- Name: COLUMN extension.pid; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.pid IS 'Its process, if a server has started it from its folder: the row goes with the process. NULL if nobody knows.';
+
+--
+-- Name: COLUMN extension.registered_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.registered_at IS 'When it registered: first, since it moved, or since its process was started.';
+
+--
+-- Name: COLUMN extension.server_node; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.server_node IS 'The Junction server that it registered with then.';
+
+--
+-- Name: COLUMN extension.caller_address; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.caller_address IS 'Address of the caller who registered it; empty if unknown.';
+
+--
+-- Name: COLUMN extension.caller_application; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.caller_application IS 'Application of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN extension.caller_user; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.caller_user IS 'User of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN extension.trace; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.extension.trace IS 'Trace id of the call; empty if unknown.';
+
+--
+-- Name: invocation; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE TABLE registry.invocation (
+    id uuid NOT NULL,
+    invoked_at timestamp with time zone NOT NULL,
+    trace_id text NOT NULL,
+    function_urn text NOT NULL,
+    host text NOT NULL COLLATE pg_catalog."C",
+    extension text NOT NULL COLLATE pg_catalog."C",
+    address text NOT NULL,
+    outcome text NOT NULL,
+    http_status integer,
+    duration interval NOT NULL,
+    error text NOT NULL,
+    server_node text NOT NULL,
+    caller_address text NOT NULL,
+    caller_application text NOT NULL,
+    caller_user text NOT NULL,
+    trace text NOT NULL,
+    CONSTRAINT invocation_duration_positive CHECK ((duration >= '00:00:00'::interval)),
+    CONSTRAINT invocation_ok_has_no_error CHECK (((outcome = 'ok'::text) = (error = ''::text))),
+    CONSTRAINT invocation_outcome_known CHECK ((outcome = ANY (ARRAY['ok'::text, 'refused'::text, 'unreached'::text, 'timed_out'::text, 'overloaded'::text])))
+)
+PARTITION BY RANGE (invoked_at);
+
+--
+-- Name: TABLE invocation; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.invocation IS 'One row for each extension that was to be told of an invocation of the function, written when the outcome is known. Those of one invocation have the same trace_id.';
+
+--
+-- Name: COLUMN invocation.id; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.id IS 'UUID, ordered by time.';
+
+--
+-- Name: COLUMN invocation.invoked_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.invoked_at IS 'When the extension was told.';
+
+--
+-- Name: COLUMN invocation.trace_id; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.trace_id IS 'What the extension got as traceId: given by the caller, or the request id of the call.';
+
+--
+-- Name: COLUMN invocation.function_urn; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.function_urn IS 'What the extension got as invokedFunctionUrn.';
+
+--
+-- Name: COLUMN invocation.host; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.host IS 'Host of the extension.';
+
+--
+-- Name: COLUMN invocation.extension; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.extension IS 'Name of the extension.';
+
+--
+-- Name: COLUMN invocation.address; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.address IS 'Where it was told.';
+
+--
+-- Name: COLUMN invocation.outcome; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.outcome IS 'ok: HTTP 200; refused: another status; unreached: it was not reached, or broke off; timed_out: no answer in time; overloaded: it had too many invocations waiting and was not told.';
+
+--
+-- Name: COLUMN invocation.http_status; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.http_status IS 'HTTP status of its answer; NULL if none came.';
+
+--
+-- Name: COLUMN invocation.duration; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.duration IS 'Time until the outcome was known.';
+
+--
+-- Name: COLUMN invocation.error; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.error IS 'Why it is not ok; else empty.';
+
+--
+-- Name: COLUMN invocation.server_node; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.server_node IS 'The Junction server that told it.';
+
+--
+-- Name: COLUMN invocation.caller_address; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.caller_address IS 'Address of the caller of the function; empty if unknown.';
+
+--
+-- Name: COLUMN invocation.caller_application; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.caller_application IS 'Application of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN invocation.caller_user; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.caller_user IS 'User of the caller; empty if unknown.';
+
+--
+-- Name: COLUMN invocation.trace; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.invocation.trace IS 'Trace id of the call; empty if unknown.';
+
+--
+-- Name: extension_day; Type: VIEW; Schema: registry; Owner: -
+--
+
+CREATE VIEW registry.extension_day AS
+ SELECT ((invocation.invoked_at AT TIME ZONE 'UTC'::text))::date AS day,
+    invocation.host,
+    invocation.extension,
+    count(*) AS invocations,
+    count(*) FILTER (WHERE (invocation.outcome = 'ok'::text)) AS ok,
+    count(*) FILTER (WHERE (invocation.outcome = 'refused'::text)) AS refused,
+    count(*) FILTER (WHERE (invocation.outcome = 'unreached'::text)) AS unreached,
+    count(*) FILTER (WHERE (invocation.outcome = 'timed_out'::text)) AS timed_out,
+    count(*) FILTER (WHERE (invocation.outcome = 'overloaded'::text)) AS overloaded,
+    percentile_disc((0.5)::double precision) WITHIN GROUP (ORDER BY invocation.duration) AS median,
+    percentile_disc((0.99)::double precision) WITHIN GROUP (ORDER BY invocation.duration) AS percentile_99,
+    max(invocation.duration) AS longest,
+    (array_agg(invocation.error ORDER BY invocation.invoked_at DESC) FILTER (WHERE (invocation.error <> ''::text)))[1] AS last_error,
+    max(invocation.invoked_at) FILTER (WHERE (invocation.error <> ''::text)) AS last_error_at
+   FROM registry.invocation
+  GROUP BY (((invocation.invoked_at AT TIME ZONE 'UTC'::text))::date), invocation.host, invocation.extension
+  ORDER BY (((invocation.invoked_at AT TIME ZONE 'UTC'::text))::date) DESC, ((count(*) FILTER (WHERE (invocation.outcome = 'ok'::text)))::numeric / (count(*))::numeric), (percentile_disc((0.99)::double precision) WITHIN GROUP (ORDER BY invocation.duration)) DESC, invocation.host, invocation.extension;
+
+--
+-- Name: VIEW extension_day; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON VIEW registry.extension_day IS 'Extensions by day (UTC): how often and how fast they answered, and why not. Of each day those that failed most come first, then the slowest.';
+
+--
 -- Name: history; Type: TABLE; Schema: registry; Owner: -
 --
 
@@ -1737,6 +2989,48 @@ UNION ALL
 COMMENT ON VIEW registry.state IS 'Everything that is registered and lives, in the form of registry.change: what the log would put one by one.';
 
 --
+-- Name: carrier carrier_pkey; Type: CONSTRAINT; Schema: api_reader; Owner: -
+--
+
+ALTER TABLE ONLY api_reader.carrier
+    ADD CONSTRAINT carrier_pkey PRIMARY KEY (server_node);
+
+--
+-- Name: transfer transfer_pkey; Type: CONSTRAINT; Schema: api_reader; Owner: -
+--
+
+ALTER TABLE ONLY api_reader.transfer
+    ADD CONSTRAINT transfer_pkey PRIMARY KEY (id, started_at);
+
+--
+-- Name: own_key own_key_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.own_key
+    ADD CONSTRAINT own_key_pkey PRIMARY KEY (party_id, key_id);
+
+--
+-- Name: party_grant party_grant_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.party_grant
+    ADD CONSTRAINT party_grant_pkey PRIMARY KEY (party_id, kind, namespace, name);
+
+--
+-- Name: party_key party_key_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.party_key
+    ADD CONSTRAINT party_key_pkey PRIMARY KEY (party_id, key_id);
+
+--
+-- Name: seen_nonce seen_nonce_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.seen_nonce
+    ADD CONSTRAINT seen_nonce_pkey PRIMARY KEY (app_key, nonce);
+
+--
 -- Name: action action_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
 --
 
@@ -1751,11 +3045,32 @@ ALTER TABLE ONLY registry.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (revision, part, at);
 
 --
+-- Name: extension extension_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.extension
+    ADD CONSTRAINT extension_pkey PRIMARY KEY (host, name);
+
+--
+-- Name: extension extension_port_unique; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.extension
+    ADD CONSTRAINT extension_port_unique UNIQUE (host, port);
+
+--
 -- Name: history history_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
 --
 
 ALTER TABLE ONLY registry.history
     ADD CONSTRAINT history_pkey PRIMARY KEY (only_row);
+
+--
+-- Name: invocation invocation_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.invocation
+    ADD CONSTRAINT invocation_pkey PRIMARY KEY (id, invoked_at);
 
 --
 -- Name: lease lease_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
@@ -1786,6 +3101,42 @@ ALTER TABLE ONLY registry.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (namespace, key);
 
 --
+-- Name: transfer_running; Type: INDEX; Schema: api_reader; Owner: -
+--
+
+CREATE INDEX transfer_running ON ONLY api_reader.transfer USING btree (started_at) WHERE (status = 'running'::text);
+
+--
+-- Name: INDEX transfer_running; Type: COMMENT; Schema: api_reader; Owner: -
+--
+
+COMMENT ON INDEX api_reader.transfer_running IS 'Transfers under way.';
+
+--
+-- Name: seen_nonce_expires_at; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX seen_nonce_expires_at ON auth.seen_nonce USING btree (expires_at);
+
+--
+-- Name: INDEX seen_nonce_expires_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.seen_nonce_expires_at IS 'For those that are to be removed.';
+
+--
+-- Name: invocation_trace_id; Type: INDEX; Schema: registry; Owner: -
+--
+
+CREATE INDEX invocation_trace_id ON ONLY registry.invocation USING btree (trace_id);
+
+--
+-- Name: INDEX invocation_trace_id; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON INDEX registry.invocation_trace_id IS 'What came of one invocation.';
+
+--
 -- Name: node node_deletes_leases; Type: TRIGGER; Schema: registry; Owner: -
 --
 
@@ -1810,6 +3161,13 @@ CREATE TRIGGER service_deletes_nodes AFTER DELETE ON registry.service REFERENCIN
 COMMENT ON TRIGGER service_deletes_nodes ON registry.service IS 'What ON DELETE CASCADE would do if registry.node had a foreign key.';
 
 --
+-- Name: own_key own_key_party_key_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.own_key
+    ADD CONSTRAINT own_key_party_key_fkey FOREIGN KEY (party_id, key_id) REFERENCES auth.party_key(party_id, key_id) ON DELETE CASCADE;
+
+--
 -- Name: action action_service_fkey; Type: FK CONSTRAINT; Schema: registry; Owner: -
 --
 
@@ -1817,11 +3175,111 @@ ALTER TABLE ONLY registry.action
     ADD CONSTRAINT action_service_fkey FOREIGN KEY (namespace, service_key) REFERENCES registry.service(namespace, key) ON DELETE CASCADE;
 
 --
+-- Name: SCHEMA api_reader; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA api_reader TO junction_app;
+GRANT USAGE ON SCHEMA api_reader TO junction_reader;
+
+--
+-- Name: SCHEMA auth; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA auth TO junction_app;
+GRANT USAGE ON SCHEMA auth TO junction_reader;
+
+--
 -- Name: SCHEMA registry; Type: ACL; Schema: -; Owner: -
 --
 
 GRANT USAGE ON SCHEMA registry TO junction_app;
 GRANT USAGE ON SCHEMA registry TO junction_reader;
+
+--
+-- Name: FUNCTION begin_transfers(ids uuid[], directions text[], namespaces text[], server_names text[], job_ids text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: ACL; Schema: api_reader; Owner: -
+--
+
+REVOKE ALL ON FUNCTION api_reader.begin_transfers(ids uuid[], directions text[], namespaces text[], server_names text[], job_ids text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api_reader.begin_transfers(ids uuid[], directions text[], namespaces text[], server_names text[], job_ids text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) TO junction_app;
+
+--
+-- Name: FUNCTION end_transfers(ids uuid[], started_ats timestamp with time zone[], milliseconds bigint[], statuses text[], bytes_carried bigint[], job_ids text[], http_statuses integer[], codes bigint[], errors text[]); Type: ACL; Schema: api_reader; Owner: -
+--
+
+REVOKE ALL ON FUNCTION api_reader.end_transfers(ids uuid[], started_ats timestamp with time zone[], milliseconds bigint[], statuses text[], bytes_carried bigint[], job_ids text[], http_statuses integer[], codes bigint[], errors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api_reader.end_transfers(ids uuid[], started_ats timestamp with time zone[], milliseconds bigint[], statuses text[], bytes_carried bigint[], job_ids text[], http_statuses integer[], codes bigint[], errors text[]) TO junction_app;
+
+--
+-- Name: FUNCTION keep_carrier(server_node text, running uuid[]); Type: ACL; Schema: api_reader; Owner: -
+--
+
+REVOKE ALL ON FUNCTION api_reader.keep_carrier(server_node text, running uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api_reader.keep_carrier(server_node text, running uuid[]) TO junction_app;
+
+--
+-- Name: FUNCTION keep_history(days integer); Type: ACL; Schema: api_reader; Owner: -
+--
+
+REVOKE ALL ON FUNCTION api_reader.keep_history(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api_reader.keep_history(days integer) TO junction_app;
+
+--
+-- Name: TABLE party_key; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE auth.party_key TO junction_app;
+GRANT SELECT ON TABLE auth.party_key TO junction_reader;
+
+--
+-- Name: FUNCTION add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: FUNCTION check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) TO junction_app;
+GRANT ALL ON FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) TO junction_reader;
+
+--
+-- Name: FUNCTION delete_party_key(party text, id text, keep_newest boolean); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) TO junction_app;
+
+--
+-- Name: FUNCTION keys_of(party text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.keys_of(party text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.keys_of(party text) TO junction_app;
+
+--
+-- Name: FUNCTION lacking_own_keys(parties text[], algorithms text[]); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) TO junction_app;
+GRANT ALL ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) TO junction_reader;
+
+--
+-- Name: FUNCTION put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: FUNCTION take_nonces(app_keys text[], nonces text[], expire_ats bigint[]); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) TO junction_app;
 
 --
 -- Name: FUNCTION interval_milliseconds(span interval); Type: ACL; Schema: registry; Owner: -
@@ -1927,6 +3385,13 @@ REVOKE ALL ON FUNCTION registry.expire_nodes(namespaces text[], service_keys tex
 GRANT ALL ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) TO junction_app;
 
 --
+-- Name: FUNCTION forget_extensions(host text, names text[], pids integer[]); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.forget_extensions(host text, names text[], pids integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.forget_extensions(host text, names text[], pids integer[]) TO junction_app;
+
+--
 -- Name: FUNCTION forget_nodes(kept interval); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -1941,6 +3406,13 @@ REVOKE ALL ON FUNCTION registry.keep_history(days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.keep_history(days integer) TO junction_app;
 
 --
+-- Name: FUNCTION keep_invocations(days integer); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.keep_invocations(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.keep_invocations(days integer) TO junction_app;
+
+--
 -- Name: TABLE member; Type: ACL; Schema: registry; Owner: -
 --
 
@@ -1953,6 +3425,13 @@ GRANT SELECT ON TABLE registry.member TO junction_reader;
 
 REVOKE ALL ON FUNCTION registry.leave_member(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.leave_member(name text) TO junction_app;
+
+--
+-- Name: FUNCTION log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) TO junction_app;
 
 --
 -- Name: FUNCTION make_month(month date); Type: ACL; Schema: registry; Owner: -
@@ -1996,6 +3475,13 @@ GRANT ALL ON FUNCTION registry.node_value(name text, host text, port integer, pr
 
 REVOKE ALL ON FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: FUNCTION register_extension(host text, name text, port integer, pid integer, server_node text, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.register_extension(host text, name text, port integer, pid integer, server_node text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.register_extension(host text, name text, port integer, pid integer, server_node text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
 
 --
 -- Name: FUNCTION register_nodes(namespaces text[], service_names text[], names text[], hosts text[], ports integer[], protocols text[], weights integer[], enableds boolean[], metadata text[], check_kinds text[], check_paths text[], leases integer[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: ACL; Schema: registry; Owner: -
@@ -2067,6 +3553,84 @@ GRANT ALL ON FUNCTION registry.set_health(namespaces text[], service_keys text[]
 
 REVOKE ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: FUNCTION keep_months(parent regclass, days integer); Type: ACL; Schema: upkeep; Owner: -
+--
+
+REVOKE ALL ON FUNCTION upkeep.keep_months(parent regclass, days integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION make_month(parent regclass, month date); Type: ACL; Schema: upkeep; Owner: -
+--
+
+REVOKE ALL ON FUNCTION upkeep.make_month(parent regclass, month date) FROM PUBLIC;
+
+--
+-- Name: TABLE carrier; Type: ACL; Schema: api_reader; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api_reader.carrier TO junction_app;
+GRANT SELECT ON TABLE api_reader.carrier TO junction_reader;
+
+--
+-- Name: TABLE transfer; Type: ACL; Schema: api_reader; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE api_reader.transfer TO junction_app;
+GRANT SELECT ON TABLE api_reader.transfer TO junction_reader;
+
+--
+-- Name: TABLE daily; Type: ACL; Schema: api_reader; Owner: -
+--
+
+GRANT SELECT ON TABLE api_reader.daily TO junction_reader;
+
+--
+-- Name: TABLE failure; Type: ACL; Schema: api_reader; Owner: -
+--
+
+GRANT SELECT ON TABLE api_reader.failure TO junction_reader;
+
+--
+-- Name: TABLE own_key; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE auth.own_key TO junction_app;
+
+--
+-- Name: TABLE party_grant; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE auth.party_grant TO junction_app;
+GRANT SELECT ON TABLE auth.party_grant TO junction_reader;
+
+--
+-- Name: TABLE seen_nonce; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.seen_nonce TO junction_app;
+GRANT SELECT ON TABLE auth.seen_nonce TO junction_reader;
+
+--
+-- Name: TABLE extension; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.extension TO junction_app;
+GRANT SELECT ON TABLE registry.extension TO junction_reader;
+
+--
+-- Name: TABLE invocation; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE registry.invocation TO junction_app;
+GRANT SELECT ON TABLE registry.invocation TO junction_reader;
+
+--
+-- Name: TABLE extension_day; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT ON TABLE registry.extension_day TO junction_reader;
 
 --
 -- Name: TABLE history; Type: ACL; Schema: registry; Owner: -

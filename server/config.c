@@ -11,6 +11,7 @@ static struct config values;
 /* What is text on the command line and something else afterwards. */
 static struct {
 	const char *egress_loopback, *egress_private, *admin, *log_level, *access_log;
+	const char *hook_fallback, *extension_ports;
 } words;
 
 #define MILLISECONDS_MAX (24 * 3600 * 1000)
@@ -19,6 +20,12 @@ static struct {
 
 #define NUMBER(flag, variable, member, ...)                                                        \
 	OPTION_RANGE(flag, variable, &values.member, __VA_ARGS__)
+
+#define WORDS(flag, variable, where, ...)                                                          \
+	{                                                                                          \
+		.name = flag, .environment = variable, .kind = OPTION_STRING, .value = where,      \
+		__VA_ARGS__                                                                        \
+	}
 
 static const struct option options[] = {
 	{.name = "--database-url",
@@ -185,6 +192,74 @@ static const struct option options[] = {
 	NUMBER("--watch-patience-ms", "JUNCTION_WATCH_PATIENCE_MS", watch_patience_ms, "30000",
 		"milliseconds", 100, MILLISECONDS_MAX,
 		"How long a watcher may leave a message unread before it is broken off."),
+	WORDS("--hook-server", "JUNCTION_HOOK_SERVER", &values.hook_server, .unit = "NAME",
+		.help = "The registered server, of namespace default, whose services answer the "
+			"hooks client_authentication, signature, site_authentication and "
+			"permission."),
+	WORDS("--hook-fallback", "JUNCTION_HOOK_FALLBACK", &words.hook_fallback,
+		.fallback = "builtin", .unit = "builtin|refuse",
+		.help = "Who answers a hook that no such service is registered for: the built-in "
+			"provider, or nobody, so that it is refused."),
+	{.name = "--own-party",
+		.environment = "JUNCTION_OWN_PARTY",
+		.kind = OPTION_LIST,
+		.value = &values.own_parties,
+		.fallback = "9999",
+		.unit = "ID[:rsa|:ed25519]",
+		.help = "A party that the built-in provider signs for; its key pair, rsa unless "
+			"said otherwise, is made at the first start."},
+	WORDS("--client-app-key", "JUNCTION_CLIENT_APP_KEY", &values.client_app_key, .unit = "KEY",
+		.help = "The APP_KEY of clients that the built-in client authentication lets in; "
+			"none if not given."),
+	WORDS("--client-secret-file", "JUNCTION_CLIENT_SECRET_FILE", &values.client_secret_file,
+		.unit = "FILE", .help = "File with the secret that belongs to --client-app-key."),
+	WORDS("--spool-folder", "JUNCTION_SPOOL_FOLDER", &values.spool_folder,
+		.fallback = "/var/tmp", .unit = "FOLDER",
+		.help = "Where uploads of unknown size are kept until they are complete, in files "
+			"without a name."),
+	NUMBER("--spool-limit", "JUNCTION_SPOOL_LIMIT", spool_limit, "4294967296", "bytes", 0,
+		INT64_C(1) << 50, "Largest upload of unknown size."),
+	WORDS("--extension-folder", "JUNCTION_EXTENSION_FOLDER", &values.extension_folder,
+		.unit = "FOLDER",
+		.help = "Folder whose executables are started as extensions of the function, and "
+			"kept running; only they may register then."),
+	WORDS("--extension-user", "JUNCTION_EXTENSION_USER", &values.extension_user, .unit = "NAME",
+		.help = "User that extensions run as; if not given, nobody when this server runs "
+			"as root, else its own user."),
+	WORDS("--extension-ports", "JUNCTION_EXTENSION_PORTS", &words.extension_ports,
+		.fallback = "8081-8090", .unit = "FIRST-LAST",
+		.help = "Ports of 127.0.0.1 where extensions may receive invocations; at most 10."),
+	WORDS("--extension-api-address", "JUNCTION_EXTENSION_API_ADDRESS",
+		&values.extension_api_address, .fallback = "127.0.0.1:3000", .unit = "ADDRESS:PORT",
+		.help = "The bridge as extensions reach it, given to them as EXTENSION_API_ADDR."),
+	NUMBER("--extension-register-ms", "JUNCTION_EXTENSION_REGISTER_MS", extension_register_ms,
+		"10000", "milliseconds", 1, MILLISECONDS_MAX,
+		"How long a started extension may take to register before that is reported."),
+	NUMBER("--extension-restart-ms", "JUNCTION_EXTENSION_RESTART_MS", extension_restart_ms,
+		"1000", "milliseconds", 1, MILLISECONDS_MAX,
+		"When an extension that has ended is started again; twice as long each time, up to "
+		"64 times, until it has run for a minute."),
+	NUMBER("--extension-stop-ms", "JUNCTION_EXTENSION_STOP_MS", extension_stop_ms, "2000",
+		"milliseconds", 1, MILLISECONDS_MAX,
+		"How long extensions have to end after the shutdown notice before they get "
+		"SIGTERM, and then SIGKILL."),
+	NUMBER("--extension-timeout-ms", "JUNCTION_EXTENSION_TIMEOUT_MS", extension_timeout_ms,
+		"5000", "milliseconds", 1, MILLISECONDS_MAX,
+		"How long an extension may take to answer an invocation."),
+	WORDS("--function-name", "JUNCTION_FUNCTION_NAME", &values.function_name,
+		.fallback = "junction", .unit = "NAME",
+		.help = "Name of the function that extensions extend."),
+	WORDS("--function-version", "JUNCTION_FUNCTION_VERSION", &values.function_version,
+		.fallback = "$LATEST", .unit = "VERSION", .help = "Its version."),
+	WORDS("--function-handler", "JUNCTION_FUNCTION_HANDLER", &values.function_handler,
+		.fallback = "index.handler", .unit = "NAME", .help = "Its handler."),
+	WORDS("--function-urn", "JUNCTION_FUNCTION_URN", &values.function_urn,
+		.fallback = "sn:cn:yrk:default:function:0@default@junction:latest", .unit = "URN",
+		.help = "Its URN, which extensions are told at each invocation."),
+	WORDS("--function-service", "JUNCTION_FUNCTION_SERVICE", &values.function_service,
+		.unit = "NAME",
+		.help = "The registered service, of namespace default, that is the function: calls "
+			"of it are invocations."),
 	{.name = "--log-level",
 		.environment = "JUNCTION_LOG_LEVEL",
 		.kind = OPTION_STRING,
@@ -266,8 +341,30 @@ static bool allowed(const char *option, const char *word)
 	return allow;
 }
 
+/* "8081-8090" */
+static void read_ports(struct config *c)
+{
+	int first, last, end = 0;
+	if (sscanf(words.extension_ports, "%5d-%5d%n", &first, &last, &end) != 2 ||
+		words.extension_ports[end] || first < 1 || last < first || last > 65535 ||
+		last - first > 9)
+		option_refuse(&program,
+			"--extension-ports must be FIRST-LAST, at most 10 ports, not \"%s\"",
+			words.extension_ports);
+	c->extension_first_port = first;
+	c->extension_last_port = last;
+}
+
 static void read_words(bool all_loopback, struct config *c)
 {
+	read_ports(c);
+	c->hook_builtin = strcmp(words.hook_fallback, "builtin") == 0;
+	if (!c->hook_builtin && strcmp(words.hook_fallback, "refuse") != 0)
+		option_refuse(&program, "--hook-fallback must be builtin or refuse, not \"%s\"",
+			words.hook_fallback);
+	if (!c->client_app_key != !c->client_secret_file)
+		option_refuse(&program, "--client-app-key and --client-secret-file are given "
+					"together or not at all");
 	c->egress_private = allowed("--egress-private", words.egress_private);
 	c->egress_loopback = strcmp(words.egress_loopback, "auto") == 0
 				     ? all_loopback

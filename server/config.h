@@ -35,6 +35,21 @@ struct config {
 	int64_t protect_percent;
 	int64_t history_days, forget_nodes_after_ms, watch_patience_ms;
 
+	const char *hook_server; /* NULL: none */
+	bool hook_builtin;
+	struct option_list own_parties;
+	const char *client_app_key, *client_secret_file; /* NULL: none */
+	const char *spool_folder;
+	int64_t spool_limit; /* bytes */
+
+	const char *extension_folder, *extension_user; /* NULL: none */
+	const char *extension_api_address;
+	int extension_first_port, extension_last_port;
+	int64_t extension_register_ms, extension_restart_ms, extension_stop_ms,
+		extension_timeout_ms;
+	const char *function_name, *function_version, *function_handler, *function_urn;
+	const char *function_service; /* NULL: none */
+
 	const char *admin; /* NULL: none */
 	enum log_level log_level;
 	enum log_access access_log;

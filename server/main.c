@@ -7,19 +7,25 @@
  * call has left them: a step that comes back from one lane may want to go into another.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/admin/admin.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "server/api_reader/api_reader.h"
+#include "server/auth/auth.h"
 #include "server/config.h"
 #include "server/db/migrate.h"
+#include "server/extension/extension.h"
 #include "server/gauges.h"
+#include "server/lane/note.h"
 #include "server/registry/registry.h"
 #include "server/rpc/rpc.h"
 #include "steps.gen.h"
@@ -27,6 +33,7 @@
 enum {
 	LOOK_MS = 100,       /* how often readiness is looked at */
 	BREAK_OFF_MS = 5000, /* until a call that was broken off has to be gone */
+	NOTES_MS = 2000,     /* until rows that nobody waits for have to be written */
 	FETCH_CONNECTIONS = 1024,
 	FETCH_CONNECTIONS_PER_HOST = 128,
 	PING_INTERVAL_MS = 5000, /* clients that ask every 10 seconds are never too early */
@@ -195,12 +202,55 @@ static struct registry_options registry_options(const struct config *c)
 	};
 }
 
+static bool start_extensions(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct extension_options options = {
+		.folder = c->extension_folder,
+		.user = c->extension_user,
+		.first_port = c->extension_first_port,
+		.last_port = c->extension_last_port,
+		.api_address = c->extension_api_address,
+		.function_name = c->function_name,
+		.function_version = c->function_version,
+		.function_handler = c->function_handler,
+		.function_urn = c->function_urn,
+		.function_service = c->function_service,
+		.register_ms = c->extension_register_ms,
+		.restart_ms = c->extension_restart_ms,
+		.stop_ms = c->extension_stop_ms,
+		.timeout_ms = c->extension_timeout_ms,
+		.history_days = (int)c->history_days,
+	};
+	return extension_start(&options, s->lanes, s->fetch);
+}
+
+static bool start_services(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct registry_options registry = registry_options(c);
+	const struct auth_options auth = {
+		.hook_server = c->hook_server,
+		.builtin = c->hook_builtin,
+		.own_parties = &c->own_parties,
+		.app_key = c->client_app_key,
+		.secret_file = c->client_secret_file,
+	};
+	const struct api_reader_options reader = {
+		.spool_folder = c->spool_folder,
+		.spool_limit = c->spool_limit,
+		.history_days = (int)c->history_days,
+	};
+	notes_start(s->lanes);
+	registry_start(&registry, s->lanes, s->checks);
+	api_reader_start(&reader, s->lanes);
+	return auth_start(&auth, s->lanes) && start_extensions(s);
+}
+
 static bool start(struct server *s)
 {
-	const struct registry_options registry = registry_options(s->config);
-	if (!open_listeners(s) || !start_lanes(s))
+	if (!open_listeners(s) || !start_lanes(s) || !start_services(s))
 		return false;
-	registry_start(&registry, s->lanes, s->checks);
 	rpc_start(s->rpc, api_steps);
 	metric_register_process();
 	gauges_start(s->lanes, s->fetch, s->streams);
@@ -218,7 +268,7 @@ static void serve(struct server *s, const sigset_t *ending)
 {
 	bool said = false;
 	do {
-		bool ready = lanes_ready(s->lanes) && registry_ready();
+		bool ready = lanes_ready(s->lanes) && registry_ready() && extension_ready();
 		rpc_set_serving(s->rpc, ready);
 		if (ready && !said) {
 			puts("ready");
@@ -246,11 +296,16 @@ static void drain(struct server *s, const sigset_t *ending)
 static void take_apart(struct server *s)
 {
 	admin_close(&s->admin);
+	extension_leave();
 	registry_leave();
 	fetch_stop(&s->checks);
+	notes_finish(clock_now() + NOTES_MS * CLOCK_MS);
 	lanes_stop(&s->lanes);
 	fetch_stop(&s->fetch);
 	rpc_free(&s->rpc);
+	extension_stop();
+	auth_stop();
+	api_reader_stop();
 	registry_stop();
 	stream_lane_stop(&s->streams);
 	free((void *)s->egress.own);
@@ -262,8 +317,11 @@ static int run(const struct config *c)
 	s.config = c;
 	raise_file_limit();
 	sigset_t ending = block_signals();
-	if (!start(&s))
-		return EXIT_FAILURE;
+	if (!start(&s)) {
+		/* Threads may run already, from under which exit() would take the libraries. */
+		fflush(stdout);
+		_exit(EXIT_FAILURE);
+	}
 	serve(&s, &ending);
 	drain(&s, &ending);
 	take_apart(&s);
@@ -280,9 +338,18 @@ static int migrate(const struct config *c)
 	return EXIT_FAILURE;
 }
 
+/* The messages of a stream are large blocks that come and go. By default the C library gives them
+ * back to the kernel and fetches them again: a quarter of the processor time of an upload. */
+static void keep_freed_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
+	mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+}
+
 int main(int argc, char **argv)
 {
 	static struct config c;
+	keep_freed_memory();
 	config_read(&c, argc, argv);
 	log_set_level(c.log_level);
 	return c.migrate ? migrate(&c) : run(&c);

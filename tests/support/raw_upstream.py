@@ -13,13 +13,13 @@ class RawUpstream:
     """serve(connection, request) runs for each request; the connection is closed when it says so by
     returning True, or when the other side has gone."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, port=0):
         self.serve = serve
         self.lock = threading.Lock()
         self.requests = []  # as text, in the order of arrival
         self.written = 0
         self.closed = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
