@@ -29,8 +29,10 @@ enum parameter_index {
 	GIVEN_METADATA,
 	GIVEN_METHOD,
 	GIVEN_NODE,
+	GIVEN_OUTPUT,
 	GIVEN_PARAM,
 	GIVEN_PROTOCOL,
+	GIVEN_REQUEST,
 	GIVEN_WEIGHT,
 	GIVEN_WIDE,
 	GIVEN_COUNT
@@ -130,6 +132,23 @@ int cli_help(struct cli *cli, const struct command *command, char **arguments);
 /* The program's purpose with its commands and exit codes, for --help. */
 const char *cli_purpose(struct arena *a);
 
+int cli_upload(struct cli *cli, const struct command *command, char **arguments);
+int cli_download(struct cli *cli, const struct command *command, char **arguments);
+
+/* How far a long transfer is, on one line of standard error that is written anew now and then, if
+ * that is a terminal. */
+struct progress {
+	const char *name;
+	int64_t total; /* bytes; -1: not known */
+	int64_t done;
+	int64_t begun, shown; /* on clock_now() */
+	bool terminal;
+};
+
+void progress_begin(struct progress *p, const char *name, int64_t total);
+void progress_add(struct progress *p, size_t bytes);
+void progress_end(struct progress *p); /* the line stays as it is */
+
 /* Waits for SIGINT, SIGTERM or cli_wake(), which are blocked for commands that endure. */
 void cli_wait(void);
 void cli_wake(void);
@@ -139,6 +158,7 @@ void cli_wake(void);
 
 void show_services(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_actions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_extensions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 
 /* "host:port", IPv6 in brackets. */
 const char *address_of(struct arena *a, const struct Registry__NodeInfo *node);

@@ -4,6 +4,7 @@
 
 #include "api.gen.h"
 #include "client/cli/cli.h"
+#include "junction/v1/api_reader.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 
 #define TAKES(name) (1U << GIVEN_##name)
@@ -31,9 +32,13 @@ const struct parameter parameters[] = {
 		"call, register: HTTP method."},
 	[GIVEN_NODE] = {"--node", "node", OPTION_STRING, "NAME",
 		"register-node: its name, hostname-starttime; made if not given."},
+	[GIVEN_OUTPUT] = {"--output", NULL, OPTION_STRING, "FILE",
+		"download: where the table goes; standard output if not given."},
 	[GIVEN_PARAM] = {"--param", "param", OPTION_LIST, "NAME=VALUE", "call: query parameter."},
 	[GIVEN_PROTOCOL] = {"--protocol", "protocol", OPTION_STRING, "http|https",
 		"register, register-node: what it speaks."},
+	[GIVEN_REQUEST] = {"--request", "request_body", OPTION_STRING, "JSON",
+		"upload: the third party's own parameters, a JSON object; {} if not given."},
 	[GIVEN_WEIGHT] = {"--weight", "weight", OPTION_STRING, "NUMBER",
 		"register-node, update-node: its share of the calls."},
 	[GIVEN_WIDE] = {"--wide", NULL, OPTION_FLAG, NULL,
@@ -54,6 +59,11 @@ static void show_updated(struct cli *cli, const ProtobufCMessage *response, char
 static void show_deregistered(struct cli *cli, const ProtobufCMessage *response, char **arguments)
 {
 	printf("deregistered %s\n", arguments[1]);
+}
+
+static void show_status(struct cli *cli, const ProtobufCMessage *response, char **arguments)
+{
+	puts(plain(cli->arena, ((const ApiReader__QueryResponse *)response)->status));
 }
 
 const struct command commands[] = {
@@ -84,6 +94,17 @@ const struct command commands[] = {
 		{"service", "node"}, show_deregistered},
 	{"watch", "[SERVICE]", "show what is registered and each change until Ctrl-C", 0, 1,
 		API_REGISTRY_WATCH, TAKES(AFTER), {"service"}, .run = cli_watch, .endures = true},
+	{"upload", "SERVER FILE",
+		"pass ids on to a third party and print its job (- is standard "
+		"input)",
+		2, 2, API_API_READER_UPLOAD, TAKES(REQUEST), .run = cli_upload},
+	{"query", "SERVER JOB", "print how far a third party's job is", 2, 2, API_API_READER_QUERY,
+		0, {"server_name", "job_id"}, show_status},
+	{"download", "SERVER JOB", "fetch the table that a third party's job has made", 2, 2,
+		API_API_READER_DOWNLOAD, TAKES(OUTPUT), {"server_name", "job_id"},
+		.run = cli_download},
+	{"extensions", "", "list the extensions of the server's host", 0, 0,
+		API_REGISTRY_LIST_EXTENSIONS, 0, {NULL}, show_extensions},
 	{"rpc", "METHOD [JSON|-]", "call any RPC, such as Registry.ListNodes", 1, 2, -1, 0,
 		.run = cli_rpc},
 	{"help", "[COMMAND|METHOD]", "show this help, or that of a command or an RPC", 0, 1, -1, 0,

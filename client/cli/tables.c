@@ -3,6 +3,7 @@
 
 #include "api.gen.h"
 #include "client/cli/cli.h"
+#include "junction/v1/extension.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 
 enum { NARROW = 7, WIDE = 10 }; /* columns of nodes */
@@ -172,4 +173,38 @@ int cli_nodes(struct cli *cli, const struct command *command, char **arguments)
 		junction_reply_free(&reply);
 	}
 	return code;
+}
+
+static const char *state_of_extension(Extension__ExtensionState state)
+{
+	switch (state) {
+	case EXTENSION__EXTENSION_STATE__EXTENSION_STATE_REGISTERED:
+		return "registered";
+	case EXTENSION__EXTENSION_STATE__EXTENSION_STATE_OVERDUE:
+		return "overdue";
+	case EXTENSION__EXTENSION_STATE__EXTENSION_STATE_RESTARTING:
+		return "restarting";
+	default:
+		return "starting";
+	}
+}
+
+void show_extensions(struct cli *cli, const ProtobufCMessage *message, char **arguments)
+{
+	static const char *const head[] = {
+		"EXTENSION", "ADDRESS", "STATE", "PID", "RESTARTS", "LAST EXIT"};
+	const Extension__ListExtensionsResponse *response = (const void *)message;
+	const char **cells = begin(cli->arena, head, 6, response->n_extensions);
+
+	for (size_t i = 0; i < response->n_extensions; i++) {
+		const Extension__Extension *e = response->extensions[i];
+		const char **row = cells + (i + 1) * 6;
+		row[0] = e->name;
+		row[1] = or_dash(e->address);
+		row[2] = state_of_extension(e->state);
+		row[3] = e->pid ? arena_printf(cli->arena, "%d", e->pid) : "-";
+		row[4] = arena_printf(cli->arena, "%d", e->restarts);
+		row[5] = or_dash(e->last_exit);
+	}
+	table_print(cli->arena, cells, response->n_extensions + 1, 6);
 }

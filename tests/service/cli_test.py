@@ -1,28 +1,16 @@
 """The command line: every command against a real server, what it prints and how it ends."""
 
 import contextlib
-import fcntl
 import json
-import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import termios
 
 import pytest
 
 import certificates
 import programs
-
-PROGRAM = os.path.join(programs.BUILD, "bin", "junction")
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("JUNCTION_")}
-
-
-def run(*arguments, input=None):
-    return subprocess.run([PROGRAM, *arguments], env=CLEAN, capture_output=True, text=True,
-                          input=input, timeout=programs.WAIT, check=False)
+from command_line import CLEAN, PROGRAM, on_terminal, run
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +218,8 @@ def test_help_is_what_the_protos_say():
     assert "\n  nodes (list of NodeInfo)\n" in text and "\n  --wide\n" in text
     method = run("help", "Registry.Watch").stdout
     assert method.startswith("Registry.Watch\n") and "Each response:\n  kind (WatchKind)" in method
+    hook = run("help", "Auth.Signature").stdout
+    assert "\n  party_id (string or number)\n" in hook and "\n  any other (JSON)\n" in hook
     whole = run("help").stdout
     for word in ("register-node", "watch", "Exit codes:", "  3  "):
         assert word in whole
@@ -266,21 +256,6 @@ def test_a_file_with_a_wrong_server_says_how_far_it_came(cli, tmp_path):
 
 
 # --- terminals --------------------------------------------------------------------------------------
-
-
-def on_terminal(columns, *arguments):
-    """All that the command writes to a terminal of that width."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.execve(PROGRAM, [PROGRAM, *arguments], CLEAN)
-    output = b""
-    with contextlib.suppress(OSError):  # EIO at its end
-        while chunk := os.read(terminal, 65536):
-            output += chunk
-    os.close(terminal)
-    assert os.waitpid(pid, 0)[1] == 0
-    return output.decode()
 
 
 def test_a_table_fits_the_terminal(cli, server):
