@@ -279,7 +279,7 @@ def test_a_batch_of_marks_is_one_revision(db):
 # --- history -------------------------------------------------------------------------------------
 
 def partitions(db):
-    return [r[0] for r in db.rows("SELECT relname FROM pg_class WHERE relispartition"
+    return [r[0] for r in db.rows("SELECT relname FROM pg_class WHERE relname ~ '^change_\\d'"
                                   " AND relkind = 'r' ORDER BY 1")]
 
 

@@ -48,7 +48,7 @@ def m(trial, stubs):
 
 def test_a_stream_that_has_begun_says_so_before_its_first_message(trial, m):
     upload = Feed()
-    upload.queue.put(m.UploadRequest(name="n", milliseconds_each=1))
+    upload.queue.put(m.TakeRequest(name="n", milliseconds_each=1))
     upload.queue.put(None)
     for call in (trial.Count(m.CountRequest(count=1)), trial.Count(m.CountRequest())):
         assert len(dict(call.initial_metadata())["x-request-id"]) > 0
@@ -56,7 +56,7 @@ def test_a_stream_that_has_begun_says_so_before_its_first_message(trial, m):
     call = trial.Listen(m.ListenRequest(), metadata=(("x-request-id", "mine"),))
     assert dict(call.initial_metadata())["x-request-id"] == "mine"
     call.cancel()
-    assert trial.Upload(upload.messages).name == "n"
+    assert trial.Take(upload.messages).name == "n"
 
 
 def test_a_failure_before_the_first_message_has_trailers_only(trial, m):
@@ -82,9 +82,9 @@ def test_every_listener_hears_the_bell(trial, m):
 
 def test_a_client_stream_may_be_refused_before_its_end(trial, m):
     feed = Feed()
-    call = trial.Upload.future(feed.messages)
+    call = trial.Take.future(feed.messages)
     for piece in (b"abc", b"defg"):
-        feed.queue.put(m.UploadRequest(limit=6, piece=piece))
+        feed.queue.put(m.TakeRequest(limit=6, piece=piece))
     error = refusal(call.result)
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and error.details() == "more than 6 bytes"
     feed.queue.put(None)
@@ -92,8 +92,8 @@ def test_a_client_stream_may_be_refused_before_its_end(trial, m):
 
 def test_an_upload_is_read_whole_and_in_order(trial, m):
     pieces = [bytes([i % 256]) * i for i in range(0, 3000, 7)]
-    messages = [m.UploadRequest(name="file")] + [m.UploadRequest(piece=p) for p in pieces]
-    answer = trial.Upload(iter(messages))
+    messages = [m.TakeRequest(name="file")] + [m.TakeRequest(piece=p) for p in pieces]
+    answer = trial.Take(iter(messages))
     digest = 0xcbf29ce484222325
     for byte in b"".join(pieces):
         digest = (digest ^ byte) * 0x100000001b3 % 2**64
@@ -129,9 +129,9 @@ def test_a_stream_ends_at_its_clients_deadline(trial, m):
 
 def test_the_message_limit_is_each_messages(trial, m):
     piece = b"x" * (3 << 20)
-    assert trial.Upload(m.UploadRequest(piece=piece) for _ in range(4)).size == 12 << 20
-    error = refusal(lambda: trial.Upload(
-        m.UploadRequest(piece=p) for p in (piece, piece + piece)))
+    assert trial.Take(m.TakeRequest(piece=piece) for _ in range(4)).size == 12 << 20
+    error = refusal(lambda: trial.Take(
+        m.TakeRequest(piece=p) for p in (piece, piece + piece)))
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -142,13 +142,13 @@ def test_a_stream_may_carry_more_than_one_call_may_hold(database, stubs):
         with server.channel() as channel:
             trial = stubs.trial_grpc.TrialStub(channel)
             piece = b"x" * 20000
-            assert trial.Upload(m.UploadRequest(piece=piece) for _ in range(100)).size == 2000000
+            assert trial.Take(m.TakeRequest(piece=piece) for _ in range(100)).size == 2000000
             assert sum(1 for _ in trial.Count(m.CountRequest(count=100, padding=20000))) == 100
             texts = [call.text for call in trial.Chat(
                 m.ChatRequest(text="x" * 20000) for _ in range(100))]
             assert sum(map(len, texts)) == 2000000
             with pytest.raises(grpc.RpcError) as caught:
-                trial.Upload(m.UploadRequest(piece=p) for p in (piece, piece * 4))
+                trial.Take(m.TakeRequest(piece=p) for p in (piece, piece * 4))
             assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     finally:
         server.stop()
@@ -180,7 +180,7 @@ def test_a_client_that_leaves_while_the_server_sends(trial, m):
     call.cancel()
 
 
-@pytest.mark.parametrize("method", ["Sum", "Upload", "Chat"])
+@pytest.mark.parametrize("method", ["Sum", "Take", "Chat"])
 def test_a_client_that_leaves_while_the_server_receives(trial_server, trial, m, method):
     feed = Feed()
     call = getattr(trial, method)
@@ -229,8 +229,8 @@ def test_a_server_that_reads_slowly_holds_up_the_client(trial, m):
     def pieces():
         for i in range(100):
             taken.append(i)
-            yield m.UploadRequest(milliseconds_each=1000, piece=b"x" * (1 << 20))
-    call = trial.Upload.future(pieces())
+            yield m.TakeRequest(milliseconds_each=1000, piece=b"x" * (1 << 20))
+    call = trial.Take.future(pieces())
     wait_until(lambda: len(taken) >= 2)
     trial.Ring(m.RingRequest())
     assert len(taken) < 50

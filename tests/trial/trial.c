@@ -155,7 +155,7 @@ enum next trial_sum(struct call *c)
 	return stream_receive(c, sum_add);
 }
 
-/* --- Upload ----------------------------------------------------------------------------------- */
+/* --- Take ------------------------------------------------------------------------------------- */
 
 struct uploading {
 	char *name;
@@ -167,7 +167,7 @@ struct uploading {
 static enum next upload_end(struct call *c)
 {
 	const struct uploading *s = c->state;
-	Trial__UploadResponse out = TRIAL__UPLOAD_RESPONSE__INIT;
+	Trial__TakeResponse out = TRIAL__TAKE_RESPONSE__INIT;
 	out.name = s->name ? s->name : (char *)"";
 	out.size = s->size;
 	out.hash = s->hash;
@@ -184,7 +184,7 @@ static enum next upload_receive(struct call *c)
 static enum next upload_piece(struct call *c)
 {
 	struct uploading *s = c->state;
-	const Trial__UploadRequest *in = call_request(c, Trial__UploadRequest);
+	const Trial__TakeRequest *in = call_request(c, Trial__TakeRequest);
 	if (!in)
 		return upload_end(c);
 	if (!s->name) {
@@ -204,7 +204,7 @@ static enum next upload_piece(struct call *c)
 		c, NULL, 0, clock_now() + s->milliseconds_each * CLOCK_MS, upload_receive);
 }
 
-enum next trial_upload(struct call *c)
+enum next trial_take(struct call *c)
 {
 	struct uploading *s = enter(c, sizeof(*s));
 	s->hash = UINT64_C(0xcbf29ce484222325);

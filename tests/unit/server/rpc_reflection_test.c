@@ -118,7 +118,8 @@ static void a_file_comes_with_all_that_it_imports_once(void **state)
 	assert_true(holds(out, "google/api/http.proto")); /* through annotations.proto */
 	assert_true(holds(out, "google/protobuf/descriptor.proto"));
 	assert_true(holds(out, "google/protobuf/timestamp.proto"));
-	assert_int_equal(out->file_descriptor_response->n_file_descriptor_proto, 8);
+	assert_true(holds(out, "junction/v1/extension.proto"));
+	assert_int_equal(out->file_descriptor_response->n_file_descriptor_proto, 9);
 }
 
 static void a_file_is_found_by_its_name(void **state)
