@@ -21,6 +21,11 @@ Areas; without one, all:
             MessageToJsonString                                        goal: 1
   gateway   GetServer over HTTP, 16 and 100 connections, beside grpc-gateway in front of the same
             server; both over TCP, neither with an access log          goal: 2
+  reader    ApiReader's Download and Upload of 1 GiB, over HTTP and gRPC, beside curl straight to
+            the third party, one in Python and one in C that is never the bottleneck; with the
+            memory that server and bridge grow by                      goal: 0.7
+            a hook beside its third party itself, and InvokeFunction with 10 extensions beside one
+            extension itself                                           no goal
   stream    a million messages of one number by a server stream: gRPC beside a bare C core stream,
             NDJSON and SSE through the bridge beside gRPC              no goal: for orientation
 
@@ -44,7 +49,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 AREAS = ["rpc", "register", "heartbeat", "watch", "call", "lookup", "bridge", "json", "gateway",
-         "stream"]
+         "reader", "stream"]
 
 
 def arguments():
@@ -67,6 +72,7 @@ import area_gateway  # noqa: E402
 import area_heartbeat  # noqa: E402
 import area_json  # noqa: E402
 import area_lookup  # noqa: E402
+import area_reader  # noqa: E402
 import area_stream  # noqa: E402
 import area_watch  # noqa: E402
 import etcd  # noqa: E402
@@ -169,7 +175,8 @@ def main():
             "heartbeat": area_heartbeat.measure_heartbeat, "watch": area_watch.measure_watch,
             "call": area_call.measure_call, "lookup": area_lookup.measure_lookup,
             "bridge": area_calls.measure_bridge, "json": area_json.measure_json,
-            "gateway": area_gateway.measure_gateway, "stream": area_stream.measure_stream}
+            "gateway": area_gateway.measure_gateway, "reader": area_reader.measure_reader,
+            "stream": area_stream.measure_stream}
     with contextlib.ExitStack() as stack:
         bench = Bench(stack)
         for area in [OPTIONS.area] if OPTIONS.area else AREAS:
