@@ -95,6 +95,19 @@ size_t text_utf8_length(struct text t, size_t at)
 	return length;
 }
 
+bool text_has_control(struct text t)
+{
+	for (size_t i = 0; i < t.size; i++) {
+		unsigned char c = (unsigned char)t.data[i];
+		if (c < 0x20 || c == 0x7f)
+			return true;
+		/* C2 80 to C2 9F */
+		if (c == 0xc2 && i + 1 < t.size && (unsigned char)t.data[i + 1] < 0xa0)
+			return true;
+	}
+	return false;
+}
+
 size_t text_utf8_error(struct text t)
 {
 	size_t at = 0;

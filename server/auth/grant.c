@@ -43,14 +43,8 @@ bool grant_name_valid(struct status *status, struct arena *a, const char *field,
 		return status_field(status, a, field, "is required");
 	if (name.size > NAME_MAX_BYTES)
 		return status_field(status, a, field, "must have at most 255 bytes");
-	for (size_t i = 0; i < name.size; i++) {
-		unsigned char c = (unsigned char)name.data[i];
-
-		if (c < 0x20 || c == 0x7f ||
-			(c == 0xc2 && i + 1 < name.size && (unsigned char)name.data[i + 1] < 0xa0))
-			return status_field(status, a, field, "must not hold control characters");
-	}
-	return true;
+	return !text_has_control(name) ||
+	       status_field(status, a, field, "must not hold control characters");
 }
 
 static struct text lower(struct arena *a, struct text t)

@@ -10,20 +10,6 @@ enum { ID_MAX = 64 };
 static struct own_party *own;
 static size_t own_count;
 
-/* C0, DEL, and C1 as UTF-8 writes it: C2 80 to C2 9F. */
-static bool has_control(struct text t)
-{
-	for (size_t i = 0; i < t.size; i++) {
-		unsigned char c = (unsigned char)t.data[i];
-
-		if (c < 0x20 || c == 0x7f)
-			return true;
-		if (c == 0xc2 && i + 1 < t.size && (unsigned char)t.data[i + 1] < 0xa0)
-			return true;
-	}
-	return false;
-}
-
 /* The rule that it breaks, or NULL. */
 static const char *broken_rule(struct text id, bool any_allowed)
 {
@@ -31,7 +17,7 @@ static const char *broken_rule(struct text id, bool any_allowed)
 		return "is required";
 	if (id.size > ID_MAX)
 		return "must have at most 64 bytes";
-	if (has_control(id) || text_find(id, '/', 0) < id.size)
+	if (text_has_control(id) || text_find(id, '/', 0) < id.size)
 		return "must not hold \"/\" or control characters";
 	if (text_equal(id, TEXT("0")))
 		return "must not be \"0\", which stands for the first own party";

@@ -20,19 +20,6 @@ static const char *path(const struct validation *v, const char *field)
 	return *v->prefix ? arena_printf(v->arena, "%s%s", v->prefix, field) : field;
 }
 
-/* C0, DEL, and C1 as UTF-8 writes it: C2 80 to C2 9F. */
-static bool has_control(struct text t)
-{
-	for (size_t i = 0; i < t.size; i++) {
-		unsigned char c = (unsigned char)t.data[i];
-		if (c < 0x20 || c == 0x7f)
-			return true;
-		if (c == 0xc2 && i + 1 < t.size && (unsigned char)t.data[i + 1] < 0xa0)
-			return true;
-	}
-	return false;
-}
-
 static bool has_byte(struct text t, char c)
 {
 	return text_find(t, c, 0) < t.size;
@@ -57,7 +44,7 @@ bool valid_service_name(const struct validation *v, const char *field, struct te
 		return false;
 	if (name.size > NAME_LIMIT)
 		return REFUSE(v, field, "must have at most %d bytes", NAME_LIMIT);
-	if (has_control(name) || has_byte(name, '/'))
+	if (text_has_control(name) || has_byte(name, '/'))
 		return REFUSE(v, field, "must not hold \"/\" or control characters");
 	return true;
 }
@@ -215,7 +202,7 @@ bool valid_uri(const struct validation *v, const char *field, struct text given,
 {
 	if (!valid_required(v, field, given))
 		return false;
-	if (has_control(given) || has_byte(given, ' '))
+	if (text_has_control(given) || has_byte(given, ' '))
 		return REFUSE(v, field, "must not hold blanks or control characters");
 	*uri = given.data[0] == '/' ? given
 				    : text_of(arena_printf(v->arena, "/%.*s", TEXT_ARGS(given)));

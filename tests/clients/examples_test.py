@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import observe
 import programs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -52,6 +53,25 @@ def test_an_example(language, request, tmp_path, server, registry, stubs):
         assert process.returncode == 0
         left = registry.ListServices(stubs.registry.ListServicesRequest(name=service)).services
         assert not any(s.nodes for s in left)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_third_party(server, bridge):
+    port = programs.free_port()
+    process = subprocess.Popen(["/usr/bin/python3", os.path.join(EXAMPLES, "third_party.py"),
+                                str(port)], stderr=subprocess.DEVNULL)
+    try:
+        bridge.post("/v1/server/example/register", {"host": "127.0.0.1", "port": port})
+        for service in ("upload", "query", "download"):
+            bridge.post("/v1/service/registry", {"server_name": "example", "service_name": service,
+                                                 "uri": "/" + service})
+        base = "/v1/api_reader/example/"
+        observe.wait_until(lambda: bridge.post(base + "query", {"jobId": "j-1"}).status == 200)
+        answer = bridge.request("POST", base + "upload?requestBody=%7B%7D", b"id\n1\n")
+        assert answer.json()["data"] == {"jobId": "j-1"}
+        assert bridge.request("POST", base + "download?jobId=j-1").body.startswith(b"id,x0\n")
     finally:
         process.kill()
         process.wait()

@@ -117,6 +117,16 @@ static void a_character_has_one_to_four_bytes(void **state)
 	assert_int_equal(text_utf8_length(t, 10), 0);
 }
 
+static void control_characters_are_seen(void **state)
+{
+	assert_false(text_has_control(TEXT("a\xc2\xa0\xc3\x80 ~")));
+	assert_false(text_has_control(TEXT("\xc2")));
+	assert_true(text_has_control(TEXT("a\tb")));
+	assert_true(text_has_control(TEXT("\x7f")));
+	assert_true(text_has_control(TEXT("a\xc2\x9f")));
+	assert_true(text_has_control((struct text){"a\0", 2}));
+}
+
 static void signed_integers_are_read_to_their_limits(void **state)
 {
 	int64_t value;
@@ -169,6 +179,7 @@ int main(void)
 		cmocka_unit_test(well_formed_utf8_has_no_error),
 		cmocka_unit_test(the_first_ill_formed_byte_is_found),
 		cmocka_unit_test(a_character_has_one_to_four_bytes),
+		cmocka_unit_test(control_characters_are_seen),
 		cmocka_unit_test(signed_integers_are_read_to_their_limits),
 		cmocka_unit_test(unsigned_integers_are_read_to_their_limits),
 		cmocka_unit_test(what_is_no_integer_is_refused),
