@@ -67,10 +67,7 @@ static bool is_name(const char *name)
 {
 	struct text text = text_of(name);
 
-	for (size_t i = 0; i < text.size; i++)
-		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
-			return false;
-	return text_utf8_error(text) == text.size;
+	return !text_has_control(text) && text_utf8_error(text) == text.size;
 }
 
 /* A file that is not to be executed is no extension, and no reason to complain. */
