@@ -111,7 +111,7 @@ static int write_pieces(struct junction_stream *stream, FILE *file, const char *
 	while (good && (next = junction_stream_next(stream, -1, &reply, &error)) ==
 			       JUNCTION_NEXT_MESSAGE) {
 		const Google__Api__HttpBody *body = (const void *)junction_reply_message(reply);
-		good = fwrite(body->data.data, 1, body->data.len, file) == body->data.len;
+		good = !body->data.len || fwrite(body->data.data, body->data.len, 1, file) == 1;
 		progress_add(&progress, body->data.len);
 		junction_reply_free(&reply);
 	}

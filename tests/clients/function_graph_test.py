@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 import extensions
+import observe
 import programs
 
 # Receives what it is told, and tells it on its standard error.
@@ -41,7 +42,7 @@ server.serve_forever()
 
 # Nobody listens at its address: it is dead to every invocation.
 SHELL = '''#!/bin/sh
-curl -sS -X POST "http://$EXTENSION_API_ADDR/extension/register" \\
+curl -sS --retry 50 --retry-connrefused -X POST "http://$EXTENSION_API_ADDR/extension/register" \\
     -H "FunctionGraph-Extension-Name: ${0##*/}" \\
     -H "FunctionGraph-Extension-Address: 127.0.0.1:$(echo "${0##*/}" | cut -d. -f2)" >&2
 exec sleep 1000
@@ -77,18 +78,16 @@ def started(database, ports):
     shutil.rmtree(folder)
 
 
-def wait_registered(bridge, names):
-    while True:
-        listed = bridge.get("/v1/extensions").json()["extensions"]
-        states = {e["name"]: e["state"] for e in listed}
-        if all(states[name] == "EXTENSION_STATE_REGISTERED" for name in names):
-            return
+def registered(bridge, names):
+    listed = bridge.get("/v1/extensions").json()["extensions"]
+    states = {e["name"]: e["state"] for e in listed}
+    return all(states[name] == "EXTENSION_STATE_REGISTERED" for name in names)
 
 
 def test_extensions_register_are_told_and_end(function):
     server, bridge, first = function
     demo, shell = f"demo.{first}.py", f"shell.{first + 1}.sh"
-    wait_registered(bridge, [demo, shell])
+    observe.wait_until(lambda: registered(bridge, [demo, shell]))
     told = bridge.post("/v1/function/invoke", {"traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895"})
     answer = told.json()
     assert answer["invokedFunctionUrn"] == "sn:cn:yrk:1111:function:0@test@hello:latest"
