@@ -1,8 +1,7 @@
 #include "server/api_reader/inspect.h"
 
 #include "base/json.h"
-
-enum { MESSAGE_MAX = 500 };
+#include "server/registry/third_party.h"
 
 static enum verdict refuse(struct inspector *i, struct status *status, const char *what)
 {
@@ -41,16 +40,6 @@ bool inspector_begin(struct inspector *i, struct arena *a, const char *who,
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-/* A status travels in headers, which must not be large. */
-static size_t cut_at(struct text t, size_t most)
-{
-	size_t end = t.size < most ? t.size : most;
-
-	while (end < t.size && end > 0 && ((unsigned char)t.data[end] & 0xc0) == 0x80)
-		end--;
-	return end;
-}
-
 static const char *message_of(struct inspector *i, const struct json *document)
 {
 	static const char *const names[] = {"message", "msg", "retmsg", "error"};
@@ -60,7 +49,7 @@ static const char *message_of(struct inspector *i, const struct json *document)
 		message = json_member_text(document, text_of(names[n]), TEXT(""));
 	if (message.size == 0)
 		return "it gave no reason";
-	return arena_string(i->arena, text_until(message, cut_at(message, MESSAGE_MAX)));
+	return third_party_quote(i->arena, message);
 }
 
 static int64_t code_of(const struct json *document)

@@ -98,7 +98,7 @@ static const struct json *wrong(struct call *c, const struct third_party *t, con
 	return NULL;
 }
 
-static const char *quote(struct arena *a, struct text said)
+const char *third_party_quote(struct arena *a, struct text said)
 {
 	struct text whole = text_until(said, said.size < QUOTE_MAX ? said.size : QUOTE_MAX);
 
@@ -112,7 +112,7 @@ static const char *message_of(struct arena *a, const struct json *answer)
 
 	if (message.size == 0)
 		message = json_member_text(answer, TEXT("message"), TEXT(""));
-	return message.size > 0 ? quote(a, message) : NULL;
+	return message.size > 0 ? third_party_quote(a, message) : NULL;
 }
 
 /* Whatever the status, the body may say why. */
@@ -127,7 +127,7 @@ static const struct json *wrong_status(
 
 	return wrong(c, t,
 		arena_printf(c->arena, "answered HTTP %d, %s%s%s", response->status,
-			quote(c->arena, text_of(phrase)), message ? ": " : "",
+			third_party_quote(c->arena, text_of(phrase)), message ? ": " : "",
 			message ? message : ""));
 }
 
@@ -161,7 +161,7 @@ static const struct json *check_code(struct call *c, const struct third_party *t
 	if (!read_code(code, &number))
 		return wrong(c, t,
 			arena_printf(c->arena, "answered with a code that is no integer: %s",
-				quote(c->arena, code->raw)));
+				third_party_quote(c->arena, code->raw)));
 	return number == 0 ? answer : refused(c, t, answer, refusal, number);
 }
 

@@ -40,4 +40,7 @@ void third_party_request(struct call *c, const struct third_party *t, const char
 const struct json *third_party_answer(struct call *c, const struct third_party *t,
 	const struct fetch_response *response, enum status_code refusal, bool code_optional);
 
+/* What it says, as a sentence of ours may carry it: at most 500 bytes of well-formed UTF-8. */
+const char *third_party_quote(struct arena *a, struct text said);
+
 #endif
