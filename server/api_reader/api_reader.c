@@ -5,10 +5,10 @@
 #include "server/api_reader/api_reader.h"
 
 #include "server/api_reader/transfer_row.h"
-#include "server/lane/errand.h"
+#include "server/lane/keeping.h"
 #include "server/registry/node_health.h"
 
-enum { HISTORY_EVERY_MS = 3600 * 1000, ALIVE_EVERY_MS = 3 * 1000 };
+enum { ALIVE_EVERY_MS = 3 * 1000 };
 
 static const struct statement keep_history_statement = {
 	.name = "api_reader_keep_history",
@@ -24,20 +24,10 @@ static const struct statement keep_carrier_statement = {
 
 static struct {
 	struct api_reader_options options;
-	struct errand history, carrier;
+	struct keeping history;
+	struct errand carrier;
 	struct loop_task starting;
 } reader;
-
-static void keep_history(void *arg)
-{
-	struct errand *e = &reader.history;
-
-	if (!errand_begin(e))
-		return;
-	struct text *days = ARENA_NEW(e->arena, struct text);
-	*days = text_of(arena_printf(e->arena, "%d", reader.options.history_days));
-	errand_send(e, &keep_history_statement, days);
-}
 
 static void keep_carrier(void *arg)
 {
@@ -53,11 +43,7 @@ static void keep_carrier(void *arg)
 
 static void start_timers(struct loop_task *task)
 {
-	struct loop *home = reader.history.home;
-
-	loop_every(home, HISTORY_EVERY_MS, keep_history, NULL);
-	loop_every(home, ALIVE_EVERY_MS, keep_carrier, NULL);
-	keep_history(NULL);
+	loop_every(reader.carrier.home, ALIVE_EVERY_MS, keep_carrier, NULL);
 	keep_carrier(NULL);
 }
 
@@ -66,7 +52,7 @@ void api_reader_start(const struct api_reader_options *options, struct lanes *la
 	struct loop *home = lane_loop(lanes, 0);
 
 	reader.options = *options;
-	reader.history = (struct errand){.lanes = lanes, .home = home};
+	keeping_start(&reader.history, lanes, &keep_history_statement, options->history_days);
 	reader.carrier = (struct errand){.lanes = lanes, .home = home};
 	reader.starting.run = start_timers;
 	transfer_rows_start();
@@ -75,7 +61,7 @@ void api_reader_start(const struct api_reader_options *options, struct lanes *la
 
 void api_reader_stop(void)
 {
-	errand_end(&reader.history);
+	keeping_end(&reader.history);
 	errand_end(&reader.carrier);
 }
 

@@ -16,7 +16,7 @@
 #include "server/extension/extension_store.h"
 #include "server/extension/invocation.h"
 #include "server/extension/notice.h"
-#include "server/lane/errand.h"
+#include "server/lane/keeping.h"
 #include "server/registry/node_health.h"
 #include "server/registry/upstream.h"
 
@@ -27,9 +27,6 @@ enum {
 	CLEAR_MS = 2000,    /* to remove the rows then */
 };
 
-#define KEEP_EVERY       (3600 * CLOCK_SECOND)
-#define KEEP_AGAIN_AFTER (60 * CLOCK_SECOND)
-
 static struct {
 	struct extension_options options;
 	struct lanes *lanes;
@@ -37,13 +34,13 @@ static struct {
 	struct processes *processes; /* NULL: there is no folder */
 	atomic_bool looking;         /* look_now waits to be run */
 	struct loop_task look_now;
+	struct keeping keeping; /* rows of invocations */
 
 	/* The home thread's. */
-	struct errand reading, forgetting, keeping;
+	struct errand reading, forgetting;
 	struct loop_timer *next;
 	bool cleared; /* the rows of former processes are gone, ours are started */
 	bool again;   /* rows may have changed since reading was sent */
-	int64_t keep_at;
 	/* As read, in reading's arena. */
 	uint64_t ticket;
 	struct buffer dead_names, dead_pids;
@@ -166,27 +163,6 @@ static void read_or_clear(void)
 	errand_send(e, clear ? &extension_clear : &extension_load, host_and_server(e->arena));
 }
 
-/* --- rows of invocations ---------------------------------------------------------------------- */
-
-static void kept(struct errand *errand)
-{
-	if (errand->failed)
-		extensions.keep_at = clock_now() + KEEP_AGAIN_AFTER;
-}
-
-static void keep_invocations(void)
-{
-	struct errand *e = &extensions.keeping;
-	struct text *days;
-
-	if (clock_now() < extensions.keep_at || !errand_begin(e))
-		return;
-	extensions.keep_at = clock_now() + KEEP_EVERY;
-	days = ARENA_NEW(e->arena, struct text);
-	*days = text_of(arena_printf(e->arena, "%d", extensions.options.history_days));
-	errand_send(e, &extension_keep_invocations, days);
-}
-
 /* --- now and then ----------------------------------------------------------------------------- */
 
 static void look(void *arg)
@@ -195,7 +171,6 @@ static void look(void *arg)
 		look_after(LOOK_FIRST_MS);
 		return;
 	}
-	keep_invocations();
 	read_or_clear();
 }
 
@@ -254,9 +229,10 @@ bool extension_start(
 	extensions.options = *options;
 	extensions.lanes = lanes;
 	extensions.fetch = fetch;
-	extensions.reading = extensions.forgetting = extensions.keeping = errand;
+	extensions.reading = extensions.forgetting = errand;
 	extensions.reading.landed = have_read;
-	extensions.keeping.landed = kept;
+	keeping_start(
+		&extensions.keeping, lanes, &extension_keep_invocations, options->history_days);
 	extensions.look_now.run = look_now;
 	if (!open_processes())
 		return false;
@@ -332,7 +308,7 @@ void extension_stop(void)
 {
 	errand_end(&extensions.reading);
 	errand_end(&extensions.forgetting);
-	errand_end(&extensions.keeping);
+	keeping_end(&extensions.keeping);
 	processes_free(&extensions.processes);
 	known_forget();
 }

@@ -7,7 +7,7 @@
 #include "server/registry/registry.h"
 
 #include "base/metric.h"
-#include "server/lane/errand.h"
+#include "server/lane/keeping.h"
 #include "server/registry/checks.h"
 #include "server/registry/feed.h"
 #include "server/registry/node_health.h"
@@ -19,7 +19,6 @@ enum {
 	RECENT_CHANGES = 65536,
 	RECENT_BYTES = 64 * 1024 * 1024,
 	WATCHES_EVERY_MS = 1000,
-	HISTORY_EVERY_MS = 3600 * 1000,
 };
 
 static struct {
@@ -30,7 +29,7 @@ static struct {
 	struct checks *checks;
 	struct feed *feed;
 	struct feed_listener listeners[4];
-	struct errand history;
+	struct keeping history;
 	struct loop_task starting;
 } registry;
 
@@ -91,24 +90,9 @@ static void look_at_watches(void *arg)
 	watches_break_off_slow(registry.options.watch_patience_ms);
 }
 
-static void keep_history(void *arg)
-{
-	struct errand *e = &registry.history;
-
-	if (!errand_begin(e))
-		return;
-	struct text *days = ARENA_NEW(e->arena, struct text);
-	*days = text_of(arena_printf(e->arena, "%d", registry.options.history_days));
-	errand_send(e, &store_keep_history, days);
-}
-
 static void start_timers(struct loop_task *task)
 {
-	struct loop *home = registry.history.home;
-
-	loop_every(home, WATCHES_EVERY_MS, look_at_watches, NULL);
-	loop_every(home, HISTORY_EVERY_MS, keep_history, NULL);
-	keep_history(NULL);
+	loop_every(loop_current(), WATCHES_EVERY_MS, look_at_watches, NULL);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -153,7 +137,7 @@ void registry_start(
 	registry.listeners[2] = (struct feed_listener){checks_changed, registry.checks};
 	registry.feed =
 		feed_start(lanes, home, registry.index, registry.listeners, options->poll_ms);
-	registry.history = (struct errand){.lanes = lanes, .home = home};
+	keeping_start(&registry.history, lanes, &store_keep_history, options->history_days);
 	registry.starting.run = start_timers;
 	loop_post(home, &registry.starting);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
@@ -177,7 +161,7 @@ void registry_stop(void)
 	checks_free(&registry.checks);
 	leases_free(&registry.leases);
 	recent_free(&registry.recent);
-	errand_end(&registry.history);
+	keeping_end(&registry.history);
 	index_free(&registry.index);
 }
 
