@@ -42,7 +42,9 @@ void clock_iso_into(char out[32], int64_t unix_ms)
 	struct tm tm;
 
 	CHECK(gmtime_r(&seconds, &tm));
-	size_t size = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	/* strftime gives the year 33 two digits. */
+	size_t size = (size_t)snprintf(out, 32, "%04lld", tm.tm_year + 1900LL);
+	size += strftime(out + size, 32 - size, "-%m-%dT%H:%M:%S", &tm);
 	snprintf(out + size, 32 - size, ".%03uZ", (unsigned)(unix_ms - seconds * 1000) % 1000);
 }
 

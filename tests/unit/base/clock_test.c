@@ -18,6 +18,7 @@ static void iso_times_are_utc_with_milliseconds(void **state)
 	assert_string_equal(clock_iso(a, -1), "1969-12-31T23:59:59.999Z");
 	assert_string_equal(clock_iso(a, -1000), "1969-12-31T23:59:59.000Z");
 	assert_string_equal(clock_iso(a, INT64_C(253402300799999)), "9999-12-31T23:59:59.999Z");
+	assert_string_equal(clock_iso(a, INT64_C(-62135596800000)), "0001-01-01T00:00:00.000Z");
 	arena_free(&a);
 }
 
