@@ -2,12 +2,13 @@
  * of the last digit beyond the last byte are ignored, as most readers do. */
 #include "base/base64.h"
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-void base64_write(struct buffer *b, struct text bytes)
+/* Without padding. */
+static void write_digits(struct buffer *b, struct text bytes, const char digits[64])
 {
 	const unsigned char *in = (const unsigned char *)bytes.data;
-	char *start = buffer_reserve(b, (bytes.size + 2) / 3 * 4), *out = start;
+	char *start = buffer_reserve(b, bytes.size / 3 * 4 + 3), *out = start;
 	size_t left = bytes.size;
 
 	for (; left >= 3; left -= 3, in += 3) {
@@ -17,14 +18,24 @@ void base64_write(struct buffer *b, struct text bytes)
 		*out++ = digits[in[2] & 63];
 	}
 	if (left > 0) {
-		unsigned second = left == 2 ? in[1] : 0;
-
 		*out++ = digits[in[0] >> 2];
-		*out++ = digits[(in[0] & 3) << 4 | second >> 4];
-		*out++ = left == 2 ? digits[(second & 15) << 2] : '=';
-		*out++ = '=';
+		*out++ = digits[(in[0] & 3) << 4 | (left == 2 ? in[1] >> 4 : 0)];
 	}
+	if (left == 2)
+		*out++ = digits[(in[1] & 15) << 2];
 	b->size += (size_t)(out - start);
+}
+
+void base64_write(struct buffer *b, struct text bytes)
+{
+	write_digits(b, bytes, LETTERS "+/");
+	for (size_t left = bytes.size; left % 3 != 0; left++)
+		buffer_add_char(b, '=');
+}
+
+void base64_write_url(struct buffer *b, struct text bytes)
+{
+	write_digits(b, bytes, LETTERS "-_");
 }
 
 static int digit_value(char c)

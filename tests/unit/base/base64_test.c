@@ -43,6 +43,21 @@ static void all_bytes_survive(void **state)
 	arena_free(&a);
 }
 
+static void the_alphabet_for_urls_has_no_padding(void **state)
+{
+	static const char *const written[][2] = {
+		{"", ""}, {"\xfb", "-w"}, {"\xfb\xff", "-_8"}, {"\xfb\xff\xbf", "-_-_"}};
+	struct arena *a = arena_new(0);
+
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		struct buffer out = {.arena = a};
+
+		base64_write_url(&out, text_of(written[i][0]));
+		assert_true(text_equal(buffer_text(&out), text_of(written[i][1])));
+	}
+	arena_free(&a);
+}
+
 static void either_alphabet_is_read_with_or_without_padding(void **state)
 {
 	struct arena *a = arena_new(0);
@@ -72,6 +87,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_vectors_of_the_rfc_hold_both_ways),
 		cmocka_unit_test(all_bytes_survive),
+		cmocka_unit_test(the_alphabet_for_urls_has_no_padding),
 		cmocka_unit_test(either_alphabet_is_read_with_or_without_padding),
 		cmocka_unit_test(what_is_no_base64_is_refused),
 	};
