@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "proto/runtime/guard.h"
+#include "proto/runtime/rpc_status.h"
 
 /* --- references and batches ------------------------------------------------------------------- */
 
@@ -143,11 +144,13 @@ static void fill_failure(struct rpc_call *c, grpc_op *end, struct failure *f)
 	size_t count = 0;
 	if (!c->begun)
 		f->trailing[count++] = request_id(c);
-	struct text bytes = rpc_status_details(c->base.arena, s);
-	if (bytes.data)
+	const Google__Rpc__Status *whole = rpc_status(c->base.arena, s);
+	if (whole->n_details) {
+		struct text bytes = guard_pack(c->base.arena, &whole->base);
 		f->trailing[count++] = (grpc_metadata){
 			.key = grpc_slice_from_static_string("grpc-status-details-bin"),
 			.value = grpc_slice_from_copied_buffer(bytes.data, bytes.size)};
+	}
 	f->message = grpc_slice_from_copied_string(s->message);
 	end->data.send_status_from_server.status_details = &f->message;
 	end->data.send_status_from_server.trailing_metadata_count = count;

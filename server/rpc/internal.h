@@ -133,12 +133,6 @@ void rpc_observe_end(struct rpc_call *c);
 /* Fills c->base.caller. False with the status set: refused. */
 bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata);
 
-/* --- details.c -------------------------------------------------------------------------------- */
-
-/* google.rpc.Status, serialized, with a BadRequest about s->field and an ErrorInfo of
- * s->remote_code, whichever there are; data NULL if there is neither. */
-struct text rpc_status_details(struct arena *a, const struct status *s);
-
 /* --- stream.c: as struct call_transport says -------------------------------------------------- */
 
 void rpc_stream_begin(struct call *c, call_step *then);

@@ -1,8 +1,7 @@
-/* google.rpc.Status, as clients read it from the trailing metadata grpc-status-details-bin. */
-#include "server/rpc/internal.h"
+/* A detail is packed into an Any, since its type is known to its reader only. */
+#include "proto/runtime/rpc_status.h"
 
 #include "google/rpc/error_details.pb-c.h"
-#include "google/rpc/status.pb-c.h"
 #include "proto/runtime/guard.h"
 
 static Google__Protobuf__Any *pack_any(
@@ -43,18 +42,17 @@ static Google__Protobuf__Any *error_info(struct arena *a, const struct status *s
 	return pack_any(a, "type.googleapis.com/google.rpc.ErrorInfo", &info.base);
 }
 
-struct text rpc_status_details(struct arena *a, const struct status *s)
+Google__Rpc__Status *rpc_status(struct arena *a, const struct status *s)
 {
-	Google__Protobuf__Any *details[2];
-	Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+	Google__Rpc__Status *status = arena_alloc(a, sizeof(*status));
+
+	google__rpc__status__init(status);
+	status->code = (int32_t)s->code;
+	status->message = (char *)s->message;
+	status->details = arena_array(a, 2, sizeof(*status->details));
 	if (s->field)
-		details[status.n_details++] = bad_request(a, s);
+		status->details[status->n_details++] = bad_request(a, s);
 	if (s->remote_code)
-		details[status.n_details++] = error_info(a, s);
-	if (!status.n_details)
-		return (struct text){0};
-	status.code = (int32_t)s->code;
-	status.message = (char *)s->message;
-	status.details = details;
-	return guard_pack(a, &status.base);
+		status->details[status->n_details++] = error_info(a, s);
+	return status;
 }
