@@ -148,6 +148,11 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 	return arena_zero(a, bytes);
 }
 
+size_t arena_cap(const struct arena *a)
+{
+	return a->cap;
+}
+
 bool arena_overdrawn(const struct arena *a)
 {
 	return a->overdrawn;

@@ -33,6 +33,7 @@ void *arena_array(struct arena *a, size_t count, size_t size); /* zeroed, overfl
 void *arena_try(struct arena *a, size_t size);
 
 bool arena_overdrawn(const struct arena *a);
+size_t arena_cap(const struct arena *a);
 size_t arena_used(const struct arena *a); /* bytes handed out, each object's rounded up to 16 */
 
 /* Copies end in NUL, which text.size does not count. */

@@ -34,6 +34,11 @@ struct stream_lane *call_streams(void)
 	return streams_lane;
 }
 
+struct lanes *call_lanes(void)
+{
+	return sql_lanes;
+}
+
 /* --- how a step ends -------------------------------------------------------------------------- */
 
 static enum next end(struct call *c)
@@ -91,7 +96,7 @@ enum next fail_field(struct call *c, const char *field, const char *format, ...)
 /* --- lanes ------------------------------------------------------------------------------------ */
 
 /* A stream may go on for days, what it waits for here may not. */
-static int64_t lane_deadline(const struct call *c)
+int64_t call_lane_deadline(const struct call *c)
 {
 	int64_t longest = clock_now() + c->lane_limit;
 	return c->deadline < longest ? c->deadline : longest;
@@ -135,7 +140,7 @@ static void set_sql_job(
 	c->lane.sql = (struct sql_job){
 		.statement = s,
 		.parameters = parameters,
-		.deadline = lane_deadline(c),
+		.deadline = call_lane_deadline(c),
 		.cancelled = &c->cancelled,
 		.done = sql_done,
 	};
@@ -159,6 +164,15 @@ enum next change(
 	return lane_change(sql_lanes, &c->lane.sql) ? NEXT_LANE : full(c, "changes");
 }
 
+enum next search(
+	struct call *c, const struct statement *s, const struct text *parameters, rows_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	set_sql_job(c, s, parameters, then);
+	return lane_search(sql_lanes, &c->lane.sql) ? NEXT_LANE : full(c, "searches");
+}
+
 static void append_done(
 	struct append_job *job, const struct rows *rows, int row, const struct status *error)
 {
@@ -179,7 +193,7 @@ enum next append(struct call *c, const struct append_log *log, struct text key,
 		.log = log,
 		.key = key,
 		.columns = columns,
-		.deadline = lane_deadline(c),
+		.deadline = call_lane_deadline(c),
 		.cancelled = &c->cancelled,
 		.done = append_done,
 	};
@@ -298,7 +312,7 @@ enum next work(struct call *c, void (*run)(struct call *c), call_step *then)
 	c->lane.work = (struct work_job){
 		.run = work_run,
 		.done = work_done,
-		.deadline = lane_deadline(c),
+		.deadline = call_lane_deadline(c),
 		.cancelled = &c->cancelled,
 	};
 	return lane_work(sql_lanes, &c->lane.work) ? NEXT_LANE : full(c, "computations");
@@ -311,6 +325,14 @@ void call_end_turn(struct call *c)
 	if (c->method->client_streaming)
 		c->request = NULL;
 	arena_clear(c->turn);
+}
+
+struct arena *stream_take_turn(struct call *c)
+{
+	struct arena *taken = c->turn;
+
+	c->turn = arena_new(arena_cap(taken));
+	return taken;
 }
 
 enum next stream_send(struct call *c, const ProtobufCMessage *message, bool more, call_step *then)

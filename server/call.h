@@ -38,6 +38,7 @@ struct caller {
 	struct text address;     /* "127.0.0.1:4711" of the outermost caller that is known */
 	struct text application; /* empty until Auth fills it */
 	struct text user;        /* empty until Auth fills it */
+	struct text roles;       /* as text of a PostgreSQL array; empty until Auth fills it */
 	struct trace trace;      /* taken from the metadata, or made */
 	int hops;                /* Junctions that this call has passed, this one not counted */
 };
@@ -116,6 +117,12 @@ enum next query(struct call *c, const struct statement *s, const struct text *pa
 /* A read without small bound, or a write that is no append, on a connection of its own. */
 enum next change(struct call *c, const struct statement *s, const struct text *parameters,
 	enum next (*then)(struct call *c, const struct rows *rows));
+/* A read that callers can make as long as they like, on a connection of its own that cannot write,
+ * apart from those of changes. What takes too long fails with DEADLINE_EXCEEDED, and the message
+ * says what to do about it. A statement that is made for the call has no name and lives in its
+ * arena, as the parameters do. */
+enum next search(struct call *c, const struct statement *s, const struct text *parameters,
+	enum next (*then)(struct call *c, const struct rows *rows));
 /* A durable insert that shares its statement and commit with others. row: index of its result row
  * in rows. */
 enum next append(struct call *c, const struct append_log *log, struct text key,
@@ -174,6 +181,9 @@ enum next stream_wait(
 	struct call *c, struct bell *bell, uint64_t seen, int64_t until, call_step *then);
 /* All is sent: OK. */
 enum next stream_end(struct call *c);
+/* Takes the turn's memory, with the message in it, for what goes on while further messages are
+ * received: the caller frees it. c->turn is a new one. */
+struct arena *stream_take_turn(struct call *c);
 /* The transport's: empties c->turn, and forgets the request that lives in it. */
 void call_end_turn(struct call *c);
 
@@ -194,5 +204,9 @@ bool call_over(const struct call *c);
 void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch, struct stream_lane *streams);
 /* The lane that streams wait in, for bell_ring(). */
 struct stream_lane *call_streams(void);
+/* For a call that has several jobs in the lanes, and parks itself: where they go, and until when
+ * they may take. */
+struct lanes *call_lanes(void);
+int64_t call_lane_deadline(const struct call *c);
 
 #endif

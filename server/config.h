@@ -11,7 +11,7 @@ struct config {
 	bool migrate; /* the command is migrate, not to serve */
 
 	const char *database_url, *migration_url; /* the latter may be NULL */
-	int64_t statement_timeout_ms, lock_timeout_ms;
+	int64_t statement_timeout_ms, search_timeout_ms, lock_timeout_ms;
 
 	struct option_list listen;
 	const char *socket; /* NULL: none */
@@ -20,7 +20,7 @@ struct config {
 	struct option_list bridge_names;
 	const char **addresses; /* listen and "unix:" socket; NULL-terminated */
 
-	int64_t rpc_threads, lane_threads, change_connections;
+	int64_t rpc_threads, lane_threads, change_connections, search_connections;
 	int64_t call_limit, queue_limit;
 	int64_t message_limit, metadata_limit, call_memory_limit; /* bytes */
 	int64_t connection_age_ms, keepalive_ms;

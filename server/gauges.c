@@ -14,7 +14,7 @@ static struct {
 
 static const char *lane_label(size_t index)
 {
-	static const char *const names[] = {"query", "append", "change", "work", "fetch"};
+	static const char *const names[] = {"query", "append", "change", "search", "work", "fetch"};
 	return names[index];
 }
 

@@ -170,8 +170,10 @@ static bool start_lanes(struct server *s)
 		.threads = (int)c->lane_threads,
 		.change_connections = (int)c->change_connections,
 		.queue_limit = (int)c->queue_limit,
+		.search_connections = (int)c->search_connections,
 		.statement_timeout_ms = c->statement_timeout_ms,
 		.lock_timeout_ms = c->lock_timeout_ms,
+		.search_timeout_ms = c->search_timeout_ms,
 	};
 	s->egress = make_policy(c, s->rpc, s->admin);
 	s->fetch = fetch_start(&fetch);

@@ -136,11 +136,15 @@ PGconn *db_connect(const struct db_settings *s, char reason[DB_REASON_SIZE])
 		"SET ROLE junction_app;"
 		"SET statement_timeout = %lld; SET lock_timeout = %lld;"
 		"SET idle_in_transaction_session_timeout = 0;"
+		"%s"
 		"SELECT pg_catalog.current_setting('server_encoding'), d.datctype,"
 		" (SELECT coalesce(max(version), 0) FROM public.junction_migration)"
 		" FROM pg_catalog.pg_database d"
 		" WHERE d.datname = pg_catalog.current_database()",
-		(long long)s->statement_timeout_ms, (long long)s->lock_timeout_ms);
+		(long long)s->statement_timeout_ms, (long long)s->lock_timeout_ms,
+		s->read_only ? "SET default_transaction_read_only = on;"
+			       "SET client_connection_check_interval = 500;"
+			     : "");
 	PGconn *conn = db_connect_plain(s->url, NULL, reason);
 	if (!conn)
 		return NULL;

@@ -16,6 +16,8 @@ struct db_settings {
 	int64_t statement_timeout_ms;
 	int64_t lock_timeout_ms;
 	int schema_version; /* what the database must have */
+	/* It cannot write; and a statement whose client hangs up is ended within half a second. */
+	bool read_only;
 };
 
 /* Whether Junction can work in a database of that encoding and LC_CTYPE; else a sentence in

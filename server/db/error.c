@@ -56,7 +56,7 @@ void db_error_status(
 	if (m->message)
 		/* Without the detail, which may hold a row's values. */
 		log_event(m->code == STATUS_INTERNAL ? LOG_ERROR : LOG_INFO, "statement failed",
-			LOG_TEXT("statement", statement), LOG_TEXT("sqlstate", state),
-			LOG_TEXT("message", primary));
+			LOG_TEXT("statement", statement ? statement : "unnamed"),
+			LOG_TEXT("sqlstate", state), LOG_TEXT("message", primary));
 	status_set(s, a, m->code, "%s", m->message ? m->message : primary);
 }

@@ -17,7 +17,7 @@
 const char *db_error_state(const PGresult *error);
 /* The connection has ended with this error: libpq's own, or FATAL and PANIC of the server. */
 bool db_error_ends_connection(const PGresult *error);
-/* Sets the status and logs what the caller is not told. statement is a name. */
+/* Sets the status and logs what the caller is not told. statement is a name, or NULL. */
 void db_error_status(
 	struct status *s, struct arena *a, const PGresult *error, const char *statement);
 

@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "server/db/error.h"
@@ -29,7 +30,7 @@ struct entry {
 	enum entry_kind kind;
 	bool answered; /* its result has come, its NULL has not */
 	unsigned serial;
-	struct prepared *prepared;
+	struct prepared *prepared; /* NULL: of a statement without a name */
 	struct link_item *item;
 };
 
@@ -41,6 +42,7 @@ struct link {
 	int open_handles;
 	bool writing; /* the socket was full */
 	bool broken;  /* the owner is to be told */
+	bool hung_up;
 	bool gone;
 	char reason[160];
 
@@ -158,21 +160,34 @@ static bool send_prepare(struct link *l, struct prepared *p)
 	return sent && PQsendPrepare(l->conn, p->statement->name, p->statement->sql, 0, NULL);
 }
 
-void link_send(struct link *l, struct link_item *item, const struct text *parameters)
+static bool send_prepared(struct link *l, struct link_item *item)
 {
 	const struct statement *s = item->statement;
 	struct prepared *p = prepared_find(&l->prepared, s);
-	bool sent = !l->broken;
-	CHECK(!l->gone);
-	if (sent && p->state != PREPARED_SENT)
-		sent = send_prepare(l, p);
+	bool sent = p->state == PREPARED_SENT || send_prepare(l, p);
 	ring_push(l, (struct entry){
 			     .kind = ENTRY_ITEM, .prepared = p, .serial = p->serial, .item = item});
+	return sent &&
+	       PQsendQueryPrepared(l->conn, s->name, s->parameters, l->values, NULL, NULL, 0);
+}
+
+static bool send_unnamed(struct link *l, struct link_item *item)
+{
+	const struct statement *s = item->statement;
+	ring_push(l, (struct entry){.kind = ENTRY_ITEM, .item = item});
+	return PQsendQueryParams(l->conn, s->sql, s->parameters, NULL, l->values, NULL, NULL, 0);
+}
+
+void link_send(struct link *l, struct link_item *item, const struct text *parameters)
+{
+	const struct statement *s = item->statement;
+	CHECK(!l->hung_up && !l->gone);
+	if (l->broken) {
+		ring_push(l, (struct entry){.kind = ENTRY_ITEM, .item = item});
+		return;
+	}
 	copy_parameters(l, parameters, s->parameters);
-	if (sent)
-		sent = PQsendQueryPrepared(
-			l->conn, s->name, s->parameters, l->values, NULL, NULL, 0);
-	if (!sent)
+	if (!(s->name ? send_prepared(l, item) : send_unnamed(l, item)))
 		mark_broken(l);
 }
 
@@ -199,6 +214,12 @@ void link_sync(struct link *l)
 		flush(l);
 	else
 		mark_broken(l);
+}
+
+void link_hang_up(struct link *l)
+{
+	l->hung_up = true;
+	shutdown(PQsocket(l->conn), SHUT_WR);
 }
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -264,6 +285,8 @@ static void end_group(struct link *l)
 static bool is_stale(const struct entry *e, const PGresult *error)
 {
 	const char *state = db_error_state(error);
+	if (!e->prepared)
+		return false;
 	if (!strcmp(state, "26000"))
 		prepared_mark(e->prepared, e->serial, PREPARED_NOT);
 	else if (!strcmp(state, "0A000"))

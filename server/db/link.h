@@ -4,8 +4,10 @@
  * Items are sent in groups; link_sync() ends a group and flushes it. Groups may follow each other
  * before the first is answered. A group is one transaction for PostgreSQL: an error undoes what its
  * other items wrote, and those behind it are not executed.
- * Statements are prepared on first use, in the same group; a failure of that is the item's own.
- * Ownership: parameters are copied when sent; an item belongs to the link until its done().
+ * Statements with a name are prepared on first use, in the same group; a failure of that is the
+ * item's own.
+ * Ownership: statements without a name and parameters are copied when sent; an item belongs to the
+ * link until its done().
  * Threads: the loop's only. done() and the owner's functions are called from the loop, never from
  * within link_send() or link_sync(). done() does not send: after each burst of answers room() or
  * lost() is called, which may.
@@ -63,5 +65,9 @@ void link_close(struct link **link);
 
 void link_send(struct link *l, struct link_item *item, const struct text *parameters);
 void link_sync(struct link *l);
+/* Nobody waits for an answer any more: lets PostgreSQL see its client's end of the connection,
+ * which it looks for while it works if db_settings.read_only is set. Nothing can be sent after
+ * this; what is answered until the link is lost is given as ever. */
+void link_hang_up(struct link *l);
 
 #endif

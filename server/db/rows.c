@@ -6,7 +6,7 @@
 
 int rows_count(const struct rows *r)
 {
-	return PQntuples(r->result);
+	return r ? PQntuples(r->result) : 0;
 }
 
 static void check_cell(const struct rows *r, int row, int column)

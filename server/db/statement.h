@@ -7,9 +7,11 @@
 
 #include "base/text.h"
 
-/* A constant. Prepared under its name on each connection that uses it; parameters are text. */
+/* Parameters are text. One with a name is a constant, prepared under its name on each connection
+ * that uses it. One without is planned for its parameters each time, leaves nothing behind, and
+ * lives as long as these must. */
 struct statement {
-	const char *name; /* unique in the process, at most 63 bytes */
+	const char *name; /* unique in the process, at most 63 bytes; or NULL */
 	const char *sql;
 	int parameters;
 };
@@ -18,7 +20,7 @@ struct statement {
  * runs. */
 struct rows;
 
-int rows_count(const struct rows *r);
+int rows_count(const struct rows *r); /* 0 of NULL */
 struct text rows_text(
 	const struct rows *r, int row, int column); /* data NULL for SQL NULL; NUL-terminated */
 bool rows_null(const struct rows *r, int row, int column);

@@ -11,6 +11,7 @@
 #define KEY_SLOTS 2048 /* a power of two, above ROWS_MOST */
 
 struct key_set {
+	bool any;
 	short rows[KEY_SLOTS]; /* index of the job + 1; 0: free */
 };
 
@@ -24,6 +25,7 @@ static bool claim_key(struct key_set *keys, const struct append_batch *b, struct
 		if (text_equal(b->jobs[keys->rows[i] - 1]->key, key))
 			return false;
 	keys->rows[i] = (short)(b->count + 1);
+	keys->any = true;
 	return true;
 }
 
@@ -48,7 +50,7 @@ struct append_batch *append_batch_take(struct append_lane *lane)
 {
 	const struct append_log *log = lane->first->log;
 	struct append_batch *b = append_batch_new(lane, log, log->batch);
-	struct key_set keys = {{0}};
+	struct key_set keys = {0};
 	struct append_job **link = &lane->first;
 	lane->last = NULL;
 	while (*link) {
@@ -62,7 +64,8 @@ struct append_batch *append_batch_take(struct append_lane *lane)
 			link = &job->next;
 		}
 	}
-	qsort(b->jobs, (size_t)b->count, sizeof(struct append_job *), compare_keys);
+	if (keys.any)
+		qsort(b->jobs, (size_t)b->count, sizeof(struct append_job *), compare_keys);
 	return b;
 }
 

@@ -18,7 +18,8 @@ struct append_batch {
 struct append_batch *append_batch_new(
 	struct append_lane *lane, const struct append_log *log, int room);
 /* Takes from the waiting jobs those of the first one's log, in order, until it is full; of equal
- * keys only the first. Sorted by key, so that batches of several servers lock in the same order. */
+ * keys only the first. Sorted by key, if there is one, so that batches of several servers lock in
+ * the same order. */
 struct append_batch *append_batch_take(struct append_lane *lane);
 /* A batch of its own of jobs from..until-1. */
 struct append_batch *append_batch_part(const struct append_batch *b, int from, int until);

@@ -209,7 +209,8 @@ bool append_lane_sweep(struct append_lane *lane)
 
 void append_lane_init(struct lane_thread *t)
 {
-	t->append.slot = (struct slot){.thread = t, .changed = on_changed};
+	t->append.slot =
+		(struct slot){.thread = t, .settings = &t->lanes->settings, .changed = on_changed};
 }
 
 void append_lane_close(struct append_lane *lane)

@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "server/db/migrate.h"
 
 #define DELAY_LEAST_MS 100
 #define DELAY_MOST_MS  500
@@ -18,7 +17,8 @@ static void changed_all(struct lane_thread *t)
 {
 	query_lane_flush(&t->query);
 	append_lane_flush(&t->append);
-	change_lane_flush(&t->change);
+	pool_lane_flush(&t->change);
+	pool_lane_flush(&t->search);
 }
 
 static void on_room(void *arg)
@@ -30,9 +30,10 @@ static void on_room(void *arg)
 static void on_lost(void *arg, const char *reason)
 {
 	struct slot *slot = arg;
-	log_event(LOG_WARN, "connection to the database lost",
+	log_event(slot->leaving ? LOG_DEBUG : LOG_WARN, "connection to the database lost",
 		LOG_NUMBER("lane", slot->thread->number), LOG_TEXT("reason", reason));
 	slot->link = NULL;
+	slot->leaving = false;
 	atomic_fetch_sub(&slot->thread->lanes->up, 1);
 	slot->changed(slot);
 }
@@ -83,7 +84,8 @@ static void refused(struct lane_thread *t)
 static void run_connect(uv_work_t *request)
 {
 	struct lane_thread *t = request->data;
-	t->connector.conn = db_connect(&t->connector.settings, t->connector.reason);
+	struct connector *c = &t->connector;
+	c->conn = db_connect(c->first->settings, c->reason);
 }
 
 static void after_connect(uv_work_t *request, int status)
@@ -111,15 +113,8 @@ static void step(struct lane_thread *t)
 
 void connector_init(struct lane_thread *t)
 {
-	const struct lanes_options *o = &t->lanes->options;
 	t->connector.delay_ms = DELAY_LEAST_MS;
 	t->connector.request.data = t;
-	t->connector.settings = (struct db_settings){
-		.url = t->lanes->database_url,
-		.statement_timeout_ms = o->statement_timeout_ms,
-		.lock_timeout_ms = o->lock_timeout_ms,
-		.schema_version = migrate_expected_version(),
-	};
 }
 
 void connector_want(struct slot *slot)
@@ -139,6 +134,12 @@ void connector_want(struct slot *slot)
 void connector_stop(struct lane_thread *t)
 {
 	loop_timer_stop(&t->connector.retry);
+}
+
+void slot_hang_up(struct slot *slot)
+{
+	slot->leaving = true;
+	link_hang_up(slot->link);
 }
 
 void slot_close(struct slot *slot)

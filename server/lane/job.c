@@ -2,6 +2,8 @@
 #include "server/db/error.h"
 #include "server/lane/lane_priv.h"
 
+#define SENDS_MOST 3
+
 const struct status lane_away = {STATUS_UNAVAILABLE, "the database is away", NULL};
 const struct status lane_lost = {STATUS_UNAVAILABLE, "the connection to the database broke", NULL};
 const struct status lane_unknown = {STATUS_UNAVAILABLE,
@@ -84,13 +86,30 @@ void sql_job_fail(struct sql_job *job, const struct status *why)
 	job->done(job, NULL, why);
 }
 
-void sql_job_refuse(struct sql_job *job, const PGresult *error)
+static void refuse(struct sql_job *job, const PGresult *error)
 {
 	struct arena *a = arena_new(0);
 	struct status status;
 	db_error_status(&status, a, error, job->statement->name);
 	sql_job_fail(job, &status);
 	arena_free(&a);
+}
+
+bool sql_job_answer(struct sql_job *job, const struct link_result *result, bool reads)
+{
+	if (result->outcome == LINK_ROWS)
+		job->done(job, result->rows, NULL);
+	else if (result->outcome == LINK_LOST && !reads)
+		sql_job_fail(job, &lane_unknown);
+	else if (result->outcome == LINK_LOST && job->attempt > 0)
+		sql_job_fail(job, &lane_lost);
+	else if (result->outcome != LINK_ERROR && job->attempt + 1 < SENDS_MOST)
+		return false;
+	else if (result->error)
+		refuse(job, result->error);
+	else
+		sql_job_fail(job, &lane_lost);
+	return true;
 }
 
 void sql_queue_sweep(struct sql_queue *q, atomic_int *queued)

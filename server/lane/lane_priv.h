@@ -26,7 +26,9 @@ struct lane_thread;
 /* A place for a link. */
 struct slot {
 	struct lane_thread *thread;
+	const struct db_settings *settings;
 	struct link *link;                  /* NULL: not connected */
+	bool leaving;                       /* the link has been hung up and is not lost yet */
 	bool wanted;                        /* waits to be connected, or is being */
 	struct slot *next;                  /* of the wanted ones */
 	void (*changed)(struct slot *slot); /* it has come up, has gone, or has given answers */
@@ -40,7 +42,6 @@ struct connector {
 	uint64_t delay_ms;
 	struct loop_timer *retry;
 	uv_work_t request;
-	struct db_settings settings;
 	PGconn *conn;
 	char reason[DB_REASON_SIZE];
 	char logged[DB_REASON_SIZE];
@@ -51,6 +52,8 @@ void connector_init(struct lane_thread *t);
 void connector_want(struct slot *slot);
 /* No further attempt; one that runs is dropped when it ends. */
 void connector_stop(struct lane_thread *t);
+/* Has PostgreSQL end what it does for a read-only slot; the link is lost when it has. */
+void slot_hang_up(struct slot *slot);
 void slot_close(struct slot *slot);
 
 /* --- jobs ----------------------------------------------------------------------------------- */
@@ -77,8 +80,9 @@ struct sql_job *sql_queue_pop(struct sql_queue *q);
 void sql_queue_sweep(struct sql_queue *q, atomic_int *queued);
 void sql_queue_fail(struct sql_queue *q, atomic_int *queued, const struct status *why);
 void sql_job_fail(struct sql_job *job, const struct status *why);
-/* Ends the job with what an error means. */
-void sql_job_refuse(struct sql_job *job, const PGresult *error);
+/* Ends the job with what came of sending it; false if it is to be sent again. reads: it may be,
+ * although the outcome is unknown. */
+bool sql_job_answer(struct sql_job *job, const struct link_result *result, bool reads);
 
 /* --- lanes ---------------------------------------------------------------------------------- */
 
@@ -102,12 +106,14 @@ struct append_lane {
 	struct append_batch *current;    /* in flight */
 };
 
-struct change_link;
+struct pool_link;
 
-struct change_lane {
+struct pool_lane {
+	struct lane_thread *thread;
+	const struct db_settings *settings;
 	atomic_int queued;
 	struct sql_queue waiting;
-	struct change_link *links;
+	struct pool_link *links;
 	int count;
 };
 
@@ -128,7 +134,7 @@ struct lane_thread {
 	struct connector connector;
 	struct query_lane query;
 	struct append_lane append;
-	struct change_lane change;
+	struct pool_lane change, search;
 	struct work_lane work;
 	struct loop_timer *sweep; /* while there are jobs */
 	struct hook hooks[HOOKS_MOST];
@@ -143,6 +149,7 @@ struct lanes {
 	struct lanes_options options;
 	atomic_int up, wanted; /* slots that are connected, that want to be */
 	char *database_url;
+	struct db_settings settings, search_settings;
 	struct lane_thread threads[THREADS_MOST];
 };
 
@@ -172,10 +179,12 @@ void append_lane_flush(struct append_lane *a);
 bool append_lane_sweep(struct append_lane *a);
 void append_lane_close(struct append_lane *a);
 
-void change_lane_init(struct lane_thread *t);
-void change_lane_flush(struct change_lane *c);
-bool change_lane_sweep(struct change_lane *c);
-void change_lane_close(struct change_lane *c);
+/* Settings that are read-only make it a lane of searches, else of changes. */
+void pool_lane_init(struct pool_lane *p, struct lane_thread *t, const struct db_settings *settings,
+	int connections);
+void pool_lane_flush(struct pool_lane *p);
+bool pool_lane_sweep(struct pool_lane *p);
+void pool_lane_close(struct pool_lane *p);
 
 /* stopping: what has not begun is over. */
 bool work_lane_sweep(struct work_lane *w, bool stopping);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "server/db/migrate.h"
 
 #define SWEEP_MS 20
 
@@ -71,8 +72,8 @@ int lanes_depth(const struct lanes *lanes, enum lane_kind kind)
 	int depth = 0;
 	for (int i = 0; i < lanes->options.threads; i++) {
 		const struct lane_thread *t = &lanes->threads[i];
-		const atomic_int *queued[] = {
-			&t->query.queued, &t->append.queued, &t->change.queued, &t->work.queued};
+		const atomic_int *queued[] = {&t->query.queued, &t->append.queued,
+			&t->change.queued, &t->search.queued, &t->work.queued};
 		depth += atomic_load_explicit(queued[kind], memory_order_relaxed);
 	}
 	return depth;
@@ -131,7 +132,8 @@ static void flush(void *arg)
 	struct lane_thread *t = arg;
 	query_lane_flush(&t->query);
 	append_lane_flush(&t->append);
-	change_lane_flush(&t->change);
+	pool_lane_flush(&t->change);
+	pool_lane_flush(&t->search);
 }
 
 /* Nothing is in flight any more: what is left are links, and answers that nobody waits for. */
@@ -141,7 +143,8 @@ static void end_thread(struct lane_thread *t)
 	connector_stop(t);
 	query_lane_close(&t->query);
 	append_lane_close(&t->append);
-	change_lane_close(&t->change);
+	pool_lane_close(&t->change);
+	pool_lane_close(&t->search);
 	uv_sem_post(&t->stopped);
 }
 
@@ -150,7 +153,8 @@ static void sweep(void *arg)
 	struct lane_thread *t = arg;
 	bool busy = query_lane_sweep(&t->query);
 	busy |= append_lane_sweep(&t->append);
-	busy |= change_lane_sweep(&t->change);
+	busy |= pool_lane_sweep(&t->change);
+	busy |= pool_lane_sweep(&t->search);
 	busy |= work_lane_sweep(&t->work, t->stopping);
 	if (busy || (t->stopping && t->connector.running))
 		return;
@@ -194,8 +198,10 @@ static bool options_valid(const struct lanes_options *o)
 	PQconninfoFree(parsed);
 	PQfreemem(problem);
 	if (valid && (o->threads < 1 || o->threads > THREADS_MOST || o->change_connections < 1 ||
-			     o->change_connections > 32 || o->queue_limit < 1 ||
-			     o->statement_timeout_ms < 1 || o->lock_timeout_ms < 0)) {
+			     o->change_connections > 32 || o->search_connections < 1 ||
+			     o->search_connections > 32 || o->queue_limit < 1 ||
+			     o->statement_timeout_ms < 1 || o->search_timeout_ms < 1 ||
+			     o->lock_timeout_ms < 0)) {
 		log_event(LOG_ERROR, "an option of the lanes is out of range");
 		valid = false;
 	}
@@ -216,7 +222,8 @@ static void start_thread(struct lanes *lanes, int number)
 	connector_init(t);
 	query_lane_init(t);
 	append_lane_init(t);
-	change_lane_init(t);
+	pool_lane_init(&t->change, t, &lanes->settings, lanes->options.change_connections);
+	pool_lane_init(&t->search, t, &lanes->search_settings, lanes->options.search_connections);
 	loop_on_idle(t->loop, flush, t);
 	loop_post(t->loop, &t->start);
 	loop_start(t->loop);
@@ -229,6 +236,14 @@ struct lanes *lanes_start(const struct lanes_options *options)
 	struct lanes *lanes = check_calloc(1, sizeof(*lanes));
 	lanes->options = *options;
 	lanes->database_url = check_strdup(options->database_url);
+	lanes->settings = lanes->search_settings = (struct db_settings){
+		.url = lanes->database_url,
+		.statement_timeout_ms = options->statement_timeout_ms,
+		.lock_timeout_ms = options->lock_timeout_ms,
+		.schema_version = migrate_expected_version(),
+	};
+	lanes->search_settings.statement_timeout_ms = options->search_timeout_ms;
+	lanes->search_settings.read_only = true;
 	for (int i = 0; i < options->threads; i++)
 		start_thread(lanes, i);
 	return lanes;

@@ -11,7 +11,6 @@
 #include "base/check.h"
 
 #define IN_FLIGHT_MOST 1024
-#define SENDS_MOST     3
 
 struct query_flight {
 	struct link_item item;
@@ -55,18 +54,8 @@ static void on_answer(struct link_item *item, const struct link_result *result)
 	struct query_flight *f = CONTAINER_OF(item, struct query_flight, item);
 	struct query_lane *q = f->lane;
 	struct sql_job *job = land(f);
-	if (!job)
-		return;
-	if (result->outcome == LINK_ROWS)
-		job->done(job, result->rows, NULL);
-	else if (result->outcome == LINK_LOST && job->attempt > 0)
-		sql_job_fail(job, &lane_lost);
-	else if (result->outcome != LINK_ERROR && job->attempt + 1 < SENDS_MOST)
+	if (job && !sql_job_answer(job, result, true))
 		sql_queue_again(&q->waiting, &q->queued, job);
-	else if (result->error)
-		sql_job_refuse(job, result->error);
-	else
-		sql_job_fail(job, &lane_lost);
 }
 
 static void send_job(struct query_lane *q, struct sql_job *job)
@@ -141,7 +130,8 @@ bool query_lane_sweep(struct query_lane *q)
 
 void query_lane_init(struct lane_thread *t)
 {
-	t->query.slot = (struct slot){.thread = t, .changed = on_changed};
+	t->query.slot =
+		(struct slot){.thread = t, .settings = &t->lanes->settings, .changed = on_changed};
 }
 
 static void free_flights(struct query_flight *f)

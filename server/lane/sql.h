@@ -1,11 +1,13 @@
 /*
- * The SQL lanes: query, change and append, on lane threads that own their connections.
+ * The SQL lanes: query, change, search and append, on lane threads that own their connections.
  *
  * Each lane thread (a libuv loop) has one pipelined connection for bounded reads, one writer for
- * appends, and a small pool of connections that run one statement at a time. A job is handed over
- * from any thread and ends exactly once, on the lane's thread, by its done(); a job whose caller
- * has gone or whose deadline has passed leaves its lane within 50 ms. While PostgreSQL is away jobs
- * fail with UNAVAILABLE at once; a connection is tried again every 100 to 500 ms.
+ * appends, and two small pools of connections that run one statement at a time: one for changes,
+ * and one, which cannot write, for searches. A job is handed over from any thread and ends exactly
+ * once, on the lane's thread, by its done(); a job whose caller has gone or whose deadline has
+ * passed leaves its lane within 50 ms, and a search leaves PostgreSQL, too, soon after. While
+ * PostgreSQL is away jobs fail with UNAVAILABLE at once; a connection is tried again every 100 to
+ * 500 ms.
  * A write whose outcome is unknown (the connection broke after it was sent) fails with UNAVAILABLE
  * and is never sent again; a read is sent again once.
  */
@@ -24,9 +26,11 @@ struct lanes_options {
 	const char *database_url; /* libpq URL or keywords */
 	int threads;              /* lane threads, 1 to 16 */
 	int change_connections;   /* per lane thread, 1 to 32 */
+	int search_connections;   /* the same */
 	int queue_limit;          /* jobs that may wait in each lane; beyond: RESOURCE_EXHAUSTED */
 	int64_t statement_timeout_ms; /* of change and append; less if the job's deadline is earlier
 				       */
+	int64_t search_timeout_ms;    /* the same, of search */
 	int64_t lock_timeout_ms;
 };
 
@@ -48,9 +52,10 @@ struct sql_job {
  *
  * The statement takes one text[] per column and returns, for each input row, a row whose first
  * column is its position in the arrays from 1; an input row without result is refused and its
- * then() gets row -1. Rows of equal key never share a batch and keep their order. 40001 and 40P01
- * are retried; any other error splits the batch until the bad row fails alone. Rows of equal key
- * go through one lane thread, the others through any.
+ * then() gets row -1. Rows of equal key never share a batch and keep their order; in a log without
+ * keys all rows keep the order in which one thread hands them over. 40001 and 40P01 are retried;
+ * any other error splits the batch until the bad row fails alone. Rows of equal key go through one
+ * lane thread, the others through any.
  */
 struct append_log {
 	const struct statement *statement;
@@ -79,6 +84,7 @@ void lanes_stop(struct lanes **lanes);
 /* Any thread. False at once, without done(), if the lane is full. */
 bool lane_query(struct lanes *lanes, struct sql_job *job);
 bool lane_change(struct lanes *lanes, struct sql_job *job);
+bool lane_search(struct lanes *lanes, struct sql_job *job);
 bool lane_append(struct lanes *lanes, struct append_job *job);
 
 /* A lane thread's loop: its own tasks and timers may be added there. */
@@ -87,7 +93,7 @@ struct loop *lane_loop(struct lanes *lanes, int thread); /* thread 0 to threads 
 /* PostgreSQL answers on every lane thread's read connection, and its schema is current. */
 bool lanes_ready(const struct lanes *lanes);
 /* Any thread: jobs that wait in a lane, those of work also while they run; and connections. */
-enum lane_kind { LANE_QUERY, LANE_APPEND, LANE_CHANGE, LANE_WORK };
+enum lane_kind { LANE_QUERY, LANE_APPEND, LANE_CHANGE, LANE_SEARCH, LANE_WORK };
 int lanes_depth(const struct lanes *lanes, enum lane_kind kind);
 int lanes_connections(const struct lanes *lanes); /* that are up */
 int lanes_connecting(const struct lanes *lanes);  /* that are wanted and not up */

@@ -98,7 +98,7 @@ def test_what_is_in_progress_is_seen_and_ends(database, stubs, held):
         observe.wait_until(lambda: observe.value(server, "junction_rpc_in_progress") == 0)
         observe.wait_until(lambda: observe.value(server, "junction_lane_depth", lane="fetch") == 0)
         # Now and then the server has errands of its own there.
-        for lane in ("query", "append", "change", "work"):
+        for lane in ("query", "append", "change", "search", "work"):
             observe.wait_until(
                 lambda lane=lane: observe.value(server, "junction_lane_depth", lane=lane) == 0)
 

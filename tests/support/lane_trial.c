@@ -22,8 +22,10 @@ struct lanes_options trial_options(const char *url)
 		.database_url = url,
 		.threads = 2,
 		.change_connections = 4,
+		.search_connections = 2,
 		.queue_limit = 4096,
 		.statement_timeout_ms = 60000,
+		.search_timeout_ms = 60000,
 		.lock_timeout_ms = 60000,
 	};
 }
@@ -103,6 +105,12 @@ enum status_code ask_query(struct lanes *lanes, struct ask *a)
 enum status_code ask_change(struct lanes *lanes, struct ask *a)
 {
 	CHECK(lane_change(lanes, &a->job));
+	return ending_await(&a->ending);
+}
+
+enum status_code ask_search(struct lanes *lanes, struct ask *a)
+{
+	CHECK(lane_search(lanes, &a->job));
 	return ending_await(&a->ending);
 }
 

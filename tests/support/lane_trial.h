@@ -43,6 +43,7 @@ enum status_code ending_await(struct ending *e);
 
 enum status_code ask_query(struct lanes *lanes, struct ask *a);
 enum status_code ask_change(struct lanes *lanes, struct ask *a);
+enum status_code ask_search(struct lanes *lanes, struct ask *a);
 
 /* Runs a function on a lane thread and waits for it: jobs that it hands over are one round's. */
 void trial_together(struct loop *loop, void (*run)(void *arg), void *arg);

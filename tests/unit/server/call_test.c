@@ -46,8 +46,10 @@ static int start(void **state)
 		.database_url = "host=/tmp/there-is-no-such-folder",
 		.threads = 1,
 		.change_connections = 1,
+		.search_connections = 1,
 		.queue_limit = MANY,
 		.statement_timeout_ms = 1000,
+		.search_timeout_ms = 1000,
 		.lock_timeout_ms = 1000,
 	};
 	lanes = lanes_start(&options);

@@ -149,6 +149,19 @@ static void nodes_are_checked_unless_said(void **state)
 	REFUSED("--protect-percent", URL, "--protect-percent=101");
 }
 
+static void searches_have_connections_and_a_time_of_their_own(void **state)
+{
+	const struct config *c = READ(URL);
+	assert_int_equal(c->search_connections, 2);
+	assert_int_equal(c->search_timeout_ms, 10000);
+	c = READ(URL, "--search-connections=32", "--search-timeout-ms=1");
+	assert_int_equal(c->search_connections, 32);
+	assert_int_equal(c->search_timeout_ms, 1);
+	assert_int_equal(c->statement_timeout_ms, 10000);
+	REFUSED("--search-connections", URL, "--search-connections=33");
+	REFUSED("--search-timeout-ms", URL, "--search-timeout-ms=0");
+}
+
 static void what_is_kept_has_an_end(void **state)
 {
 	const struct config *c = READ(URL);
@@ -181,4 +194,5 @@ int main(void)
 	};
 	clearenv();
 	return cmocka_run_group_tests(tests, NULL, NULL);
+		cmocka_unit_test(searches_have_connections_and_a_time_of_their_own),
 }

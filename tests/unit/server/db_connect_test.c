@@ -71,6 +71,20 @@ static void a_connection_is_junction_app_with_the_timeouts_set(void **state)
 	expect_answer(conn, "SHOW statement_timeout", "1234ms");
 	expect_answer(conn, "SHOW lock_timeout", "567ms");
 	expect_answer(conn, "SHOW application_name", "junctiond");
+	expect_answer(conn, "SHOW transaction_read_only", "off");
+	PQfinish(conn);
+}
+
+static void a_read_only_one_cannot_write_and_looks_for_its_client_while_it_works(void **state)
+{
+	char reason[DB_REASON_SIZE];
+	struct db_settings settings = settings_of(migrated(""), 1);
+	settings.read_only = true;
+	PGconn *conn = db_connect(&settings, reason);
+	assert_non_null(conn);
+	expect_answer(conn, "SHOW transaction_read_only", "on");
+	expect_answer(conn, "SHOW client_connection_check_interval", "500ms");
+	expect_answer(conn, "SHOW statement_timeout", "1234ms");
 	PQfinish(conn);
 }
 
@@ -133,6 +147,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_is_junction_app_with_the_timeouts_set),
+		cmocka_unit_test(
+			a_read_only_one_cannot_write_and_looks_for_its_client_while_it_works),
 		cmocka_unit_test(a_database_that_was_not_migrated_is_refused),
 		cmocka_unit_test(another_schema_version_is_refused),
 		cmocka_unit_test(locales_c_and_posix_are_refused_and_c_utf8_is_not),

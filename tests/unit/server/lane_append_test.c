@@ -150,6 +150,21 @@ static void rows_of_equal_key_keep_their_order_even_around_a_bad_one(void **stat
 	assert_int_equal(test_sql_number(url, "SELECT count(DISTINCT xmin::text) FROM entry"), 80);
 }
 
+static void rows_without_key_keep_the_order_of_their_thread_from_batch_to_batch(void **state)
+{
+	prepare_many(MANY);
+	for (int i = 0; i < MANY; i++)
+		jobs[i].job.key = TEXT("");
+	append_together();
+	assert_int_equal(test_sql_number(url, "SELECT count(*) FROM entry"), MANY);
+	assert_int_equal(test_sql_number(url,
+				 "SELECT count(*) FROM (SELECT value::int - lag(value::int) OVER "
+				 "(ORDER BY at) AS step FROM entry) s WHERE step <> 1"),
+		0);
+	assert_int_equal(test_sql_number(url, "SELECT count(DISTINCT xmin::text) FROM entry"),
+		(MANY + 255) / 256);
+}
+
 static void texts_arrive_as_given(void **state)
 {
 	static const char *const texts[] = {"", "NULL", "\"", "\\", "{a,b}", " blanks ",
@@ -309,6 +324,7 @@ int main(void)
 		TEST(many_rows_share_few_statements_and_each_job_gets_its_own_row),
 		TEST(a_bad_row_fails_alone),
 		TEST(rows_of_equal_key_keep_their_order_even_around_a_bad_one),
+		TEST(rows_without_key_keep_the_order_of_their_thread_from_batch_to_batch),
 		TEST(texts_arrive_as_given),
 		TEST(a_text_that_holds_nul_is_refused_alone),
 		TEST(an_input_row_without_result_is_told_by_row_minus_one),

@@ -109,6 +109,34 @@ static void a_statement_that_cannot_be_prepared_fails_alone_and_without_its_sql(
 	assert_string_equal(asks[20].ending.value, "fresh");
 }
 
+static void statements_without_a_name_share_groups_with_those_that_have_one(void **state)
+{
+	static const struct statement unnamed = {NULL, "SELECT coalesce($2, 'null') || $1", 2};
+	static const struct statement unnamed_divide = {NULL, "SELECT 100 / $1::int", 1};
+	static const struct statement wrong = {NULL, "SELECT * FROM there_is_no_such_table", 0};
+	/* SQLSTATE 0A000, as of a preparation that is out of date. */
+	static const struct statement odd = {NULL, "SELECT 1 UNION SELECT 2 FOR UPDATE", 0};
+	char expected[16];
+	prepare_many(&echo_time);
+	for (int i = 0; i < MANY; i += 2)
+		asks[i].job.statement = &unnamed;
+	asks[50].job.statement = &wrong;
+	asks[60].job.statement = &odd;
+	ask_prepare(&asks[100], &unnamed_divide, TRIAL_FOREVER, "0", NULL);
+	trial_together(lane_loop(lanes, 0), query_many, NULL);
+	for (int i = 0; i < MANY; i++) {
+		enum status_code code = i == 50 || i == 60 ? STATUS_INTERNAL
+					: i == 100         ? STATUS_INVALID_ARGUMENT
+							   : STATUS_OK;
+		assert_int_equal(ending_await(&asks[i].ending), code);
+		snprintf(expected, sizeof(expected), "null%d", i);
+		if (code == STATUS_OK && i % 2 == 0)
+			assert_string_equal(asks[i].ending.value, expected);
+		else if (code == STATUS_OK)
+			assert_int_equal(atoi(asks[i].ending.value), i);
+	}
+}
+
 static void a_statement_is_prepared_again_when_its_table_has_changed(void **state)
 {
 	static const struct statement all = {"all_of_growing", "SELECT * FROM growing", 0};
@@ -309,6 +337,7 @@ int main(void)
 		cmocka_unit_test(an_error_in_a_group_leaves_the_others_right),
 		cmocka_unit_test(
 			a_statement_that_cannot_be_prepared_fails_alone_and_without_its_sql),
+		cmocka_unit_test(statements_without_a_name_share_groups_with_those_that_have_one),
 		cmocka_unit_test(a_statement_is_prepared_again_when_its_table_has_changed),
 		cmocka_unit_test(a_statement_is_prepared_again_when_it_has_been_dropped),
 		cmocka_unit_test(nulls_and_large_texts_arrive_as_given),
