@@ -23,7 +23,6 @@ static bool give(struct intake *in, const ProtobufCMessage *message)
 {
 	in->take(in->arg, guard_pack(in->turn, message));
 	arena_clear(in->turn);
-	in->begun = true;
 	return true;
 }
 
@@ -53,7 +52,10 @@ bool intake_open(struct intake *in, struct arena *a, struct status *status)
 {
 	in->turn = arena_new(LINE_SLACK + LINE_TIMES * in->limit);
 	ProtobufCMessage *message = request_message(a, in->match, in->query, TEXT(""), status);
-	return message && (!is_raw(in) || open_raw(in, message, a, status));
+	if (!message)
+		return false;
+	return is_raw(in) ? open_raw(in, message, a, status)
+			  : request_refuse_headers(a, in->match->method, in->headers, status);
 }
 
 /* --- lines ---------------------------------------------------------------------------------- */
@@ -65,9 +67,6 @@ static bool take_line(struct intake *in, struct text line, struct arena *a, stru
 	if (!text_trim(line).size)
 		return true;
 	ProtobufCMessage *message = request_message(in->turn, in->match, in->query, line, &reason);
-	if (message && !in->begun &&
-		!request_add_headers(a, in->match->method, in->headers, message, status))
-		return false;
 	if (message)
 		return give(in, message);
 	return status_set(status, a, reason.code, "line %zu: %s", in->lines, reason.message);

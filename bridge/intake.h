@@ -2,7 +2,8 @@
  * Intake: the requests that the body of a client stream stands for, one by one as it comes.
  *
  * body "*": a JSON object a line (NDJSON), each a message; blank lines are none, the last line
- * needs no line feed. What the path binds is set in each message and wins over the line. An error
+ * needs no line feed. What the path binds is set in each message and wins over the line. A header
+ * that a field would be taken from is refused: one value cannot be meant for every line. An error
  * names the line.
  *
  * body "field": the body as it is, whatever its Content-Type, but for multipart/form-data: of that
@@ -12,8 +13,7 @@
  * (and is not bound by the path) is that field of the first message, over the query: at most
  * INTAKE_TEXT_MAX bytes, before the part "file", once. All other parts are ignored.
  *
- * Fields that are taken from headers are set in the first message. Content-Length stands for the
- * size of a raw body.
+ * Content-Length stands for the size of a raw body.
  *
  * A line may be as long as limit says, the body is without limit, and memory holds one line, or the
  * texts of parts. One thread at a time.
@@ -41,7 +41,6 @@ struct intake {
 	struct arena *turn;
 	struct queue line; /* so far, or the text of a part, or bytes that are gathered */
 	size_t lines;
-	bool begun;              /* the first message has been taken */
 	ProtobufCMessage *first; /* until then, of a body in parts */
 	struct parts parts;
 	int part;              /* what the part that is being read is */

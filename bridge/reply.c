@@ -5,6 +5,7 @@
 #include "bridge/reply.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "bridge/form.h"
 #include "google/api/httpbody.pb-c.h"
 #include "google/rpc/error_details.pb-c.h"
@@ -23,6 +24,7 @@ struct profile {
 	bool int64_as_number;
 	const char *opening; /* first members of a success */
 	void (*refuse)(struct buffer *out, const struct refusal *refusal);
+	bool says_when; /* the time follows the opening */
 };
 
 static const struct {
@@ -109,14 +111,42 @@ static void refuse_fate(struct buffer *out, const struct refusal *r)
 	buffer_add_char(out, '}');
 }
 
-static void refuse_mw(struct buffer *out, const struct refusal *r)
+/* One sentence under two names ends many a refusal. */
+static void end_with_message(
+	struct buffer *out, const struct refusal *r, struct text name, struct text other_name)
 {
 	struct text message = text_of(r->status->message);
-	buffer_printf(out, "{\"code\":\"%d\",\"message\":", r->http);
+	json_write_name(out, name);
 	json_write_string(out, message);
-	json_write_name(out, TEXT("mssage"));
+	json_write_name(out, other_name);
 	json_write_string(out, message);
 	buffer_add_char(out, '}');
+}
+
+static void refuse_mw(struct buffer *out, const struct refusal *r)
+{
+	buffer_printf(out, "{\"code\":\"%d\"", r->http);
+	end_with_message(out, r, TEXT("message"), TEXT("mssage"));
+}
+
+static void refuse_mw_number(struct buffer *out, const struct refusal *r)
+{
+	buffer_printf(out, "{\"code\":%d", r->http);
+	end_with_message(out, r, TEXT("message"), TEXT("mssage"));
+}
+
+static void write_time(struct buffer *out)
+{
+	buffer_printf(out, ",\"timestamp\":%lld", (long long)clock_unix_ms());
+}
+
+static void refuse_log(struct buffer *out, const struct refusal *r)
+{
+	buffer_add_text(out, TEXT("{\"message\":"));
+	json_write_string(out, text_of(r->status->message));
+	buffer_printf(out, ",\"status\":%d", r->http);
+	write_time(out);
+	buffer_add_text(out, TEXT(",\"results\":[]}"));
 }
 
 /* What a third party refused with says more than our own number does. */
@@ -128,13 +158,8 @@ static void write_code(struct buffer *out, const struct refusal *r, int own)
 
 static void refuse_hook(struct buffer *out, const struct refusal *r)
 {
-	struct text message = text_of(r->status->message);
 	write_code(out, r, CODES[known_code(r->status->code)].fate);
-	json_write_name(out, TEXT("msg"));
-	json_write_string(out, message);
-	json_write_name(out, TEXT("message"));
-	json_write_string(out, message);
-	buffer_add_char(out, '}');
+	end_with_message(out, r, TEXT("msg"), TEXT("message"));
 }
 
 static void refuse_reader(struct buffer *out, const struct refusal *r)
@@ -196,6 +221,9 @@ static const struct profile PROFILES[] = {
 		refuse_hook},
 	[API_READER] = {false, true, "\"code\":0,\"message\":\"success\"", refuse_reader},
 	[API_EXTENSION] = {false, true, "", refuse_extension},
+	[API_LOG] = {false, true, "\"message\":\"success\",\"status\":200", refuse_log, true},
+	[API_MW_NUMBER] = {false, true,
+		"\"code\":200,\"message\":\"success\",\"mssage\":\"success\"", refuse_mw_number},
 };
 
 static const struct profile *profile_of(enum api_profile profile)
@@ -211,12 +239,18 @@ bool reply_int64_as_number(enum api_profile profile)
 
 /* --- what callers use ----------------------------------------------------------------------- */
 
-/* A message that says its own code (CallResponse) has no need of an envelope that says another. */
-static const char *opening_of(const struct profile *p, const struct api_message *type)
+static void open_success(struct buffer *out, const struct profile *p)
 {
-	return type && protobuf_c_message_descriptor_get_field_by_name(type->descriptor, "code")
-		       ? ""
-		       : p->opening;
+	buffer_add_char(out, '{');
+	buffer_add_text(out, text_of(p->opening));
+	if (p->says_when)
+		write_time(out);
+}
+
+/* A message that says its own code (CallResponse) has no need of an envelope that says another. */
+static bool says_code(const struct api_message *type)
+{
+	return protobuf_c_message_descriptor_get_field_by_name(type->descriptor, "code");
 }
 
 /* What cannot be written is a fault of the server. */
@@ -232,8 +266,10 @@ static bool write_message(struct buffer *out, const struct profile *p,
 			out, type, (unsigned)route->response_body, message, &options, status);
 	if (type->kind != API_OBJECT)
 		return message_to_json(out, type, message, &options, status);
-	buffer_add_char(out, '{');
-	buffer_add_text(out, text_of(opening_of(p, type)));
+	if (says_code(type))
+		buffer_add_char(out, '{');
+	else
+		open_success(out, p);
 	if (!message_members_to_json(out, type, message, &options, status))
 		return false;
 	buffer_add_char(out, '}');
@@ -268,8 +304,10 @@ void reply_message(struct reply *r, struct arena *a, const struct api_method *me
 
 void reply_empty(struct reply *r, struct arena *a, enum api_profile profile)
 {
-	char *body = arena_printf(a, "{%s}", profile_of(profile)->opening);
-	*r = (struct reply){.http = 200, .body = text_of(body)};
+	struct buffer out = {.arena = a};
+	open_success(&out, profile_of(profile));
+	buffer_add_char(&out, '}');
+	*r = (struct reply){.http = 200, .body = buffer_text(&out)};
 }
 
 static void refuse(

@@ -189,3 +189,15 @@ bool request_add_headers(struct arena *a, const struct api_method *method,
 	}
 	return true;
 }
+
+bool request_refuse_headers(struct arena *a, const struct api_method *method,
+	const struct request_header *headers, struct status *status)
+{
+	const struct api_field *fields = method->input->fields;
+	for (unsigned i = 0; headers && i < method->input->descriptor->n_fields; i++)
+		if (fields[i].header && find_header(headers, text_of(fields[i].header)))
+			return status_set(status, a, STATUS_INVALID_ARGUMENT,
+				"header %s: is not taken with a stream: give %s in each message",
+				fields[i].header, fields[i].json_name);
+	return true;
+}

@@ -32,4 +32,9 @@ struct request_header {
 bool request_add_headers(struct arena *a, const struct api_method *method,
 	const struct request_header *headers, ProtobufCMessage *message, struct status *status);
 
+/* Of a stream whose messages are all alike. False with status set, which names the header: one of
+ * the list that a field is taken from elsewhere. */
+bool request_refuse_headers(struct arena *a, const struct api_method *method,
+	const struct request_header *headers, struct status *status);
+
 #endif

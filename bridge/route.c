@@ -293,21 +293,25 @@ static bool is_under(struct text path, struct text prefix)
 enum api_profile route_profile(struct text path)
 {
 	static const struct {
-		struct text prefix;
+		const char *prefix; /* a longer one before the one that it begins with */
 		enum api_profile profile;
 	} profiles[] = {
-		{{"/v1/server", 10}, API_FATE},
-		{{"/v1/service", 11}, API_FATE},
-		{{"/v1/auth/client_authentication", 30}, API_HOOK},
-		{{"/v1/auth/signature", 18}, API_HOOK},
-		{{"/v1/auth/site_authentication", 28}, API_HOOK},
-		{{"/v1/auth/permission", 19}, API_HOOK},
-		{{"/v1/api_reader", 14}, API_READER},
-		{{"/extension", 10}, API_EXTENSION},
-		{{"/mw", 3}, API_MW},
+		{"/v1/server", API_FATE},
+		{"/v1/service", API_FATE},
+		{"/v1/auth/client_authentication", API_HOOK},
+		{"/v1/auth/signature", API_HOOK},
+		{"/v1/auth/site_authentication", API_HOOK},
+		{"/v1/auth/permission", API_HOOK},
+		{"/v1/api_reader", API_READER},
+		{"/extension", API_EXTENSION},
+		{"/mw/v1/event/write", API_LOG},
+		{"/mw/v1/event/find", API_LOG},
+		{"/mw/v1/audit/write", API_LOG},
+		{"/mw/v1/audit/find", API_MW_NUMBER},
+		{"/mw", API_MW},
 	};
 	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
-		if (is_under(path, profiles[i].prefix))
+		if (is_under(path, text_of(profiles[i].prefix)))
 			return profiles[i].profile;
 	return API_NATIVE;
 }

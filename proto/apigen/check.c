@@ -56,6 +56,11 @@ static void check_second_name(struct check *c, const struct message *m, const st
 				m->name, f->proto->name, name);
 }
 
+static bool is_list(const struct field *f)
+{
+	return field_is_repeated(f) && !field_is_map(f);
+}
+
 static bool is_single(const struct field *f, int type)
 {
 	return (int)f->proto->type == type && !field_is_repeated(f);
@@ -130,11 +135,14 @@ static void check_field(struct check *c, const struct message *m, const struct f
 	if (f->rule->raw_json && f->proto->type != FIELD_TYPE(STRING))
 		problem(c, f->place, "field %s.%s is raw_json but no string", m->name,
 			f->proto->name);
-	if (f->rule->one_or_many && (!field_is_repeated(f) || field_is_map(f)))
+	if (f->rule->one_or_many && !is_list(f))
 		problem(c, f->place, "field %s.%s is one_or_many but not repeated", m->name,
 			f->proto->name);
 	if (f->rule->number_as_text && (f->rule->raw_json || !is_single(f, FIELD_TYPE(STRING))))
 		problem(c, f->place, "field %s.%s is number_as_text but no single string", m->name,
+			f->proto->name);
+	if (f->rule->omit_empty && !is_list(f))
+		problem(c, f->place, "field %s.%s is omit_empty but not repeated", m->name,
 			f->proto->name);
 	if (f->rule->rest)
 		check_rest(c, m, f);

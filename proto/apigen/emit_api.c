@@ -57,6 +57,8 @@ static void emit_flags(struct buffer *out, const struct field *f)
 		buffer_add_text(out, TEXT(" | API_NULL"));
 	if (f->rule->number_as_text)
 		buffer_add_text(out, TEXT(" | API_NUMBER_AS_TEXT"));
+	if (f->rule->omit_empty)
+		buffer_add_text(out, TEXT(" | API_OMIT_EMPTY"));
 	if (f->rule->rest)
 		buffer_add_text(out, TEXT(" | API_REST"));
 }

@@ -21,6 +21,8 @@ static const struct {
 	[PROFILE(HOOK)] = {"HookSuccess", "HookRefusal", true},
 	[PROFILE(READER)] = {"ReaderSuccess", "ReaderRefusal", false},
 	[PROFILE(EXTENSION)] = {NULL, "ExtensionRefusal", false},
+	[PROFILE(LOG)] = {"LogSuccess", "LogRefusal", false},
+	[PROFILE(MW_NUMBER)] = {"MwNumberSuccess", "MwNumberRefusal", false},
 };
 
 static enum openapi_form form_of(const struct method *m)
@@ -74,12 +76,15 @@ static bool is_header(const struct field *f)
 	return *f->rule->header && !is_content_length(f);
 }
 
+/* Messages that are lines of the body take nothing from headers. */
 static void add_headers(struct openapi *o, const struct method *m, const struct route *r)
 {
+	bool lines = m->proto->client_streaming && takes_all(r);
+
 	for (size_t i = 0; i < m->input->field_count; i++) {
 		const struct field *f = &m->input->fields[i];
 
-		if (is_header(f))
+		if (is_header(f) && !lines)
 			add_parameter(o, m, f, "header", text_of(f->rule->header),
 				!takes_all(r) && openapi_is_required(o, f));
 	}

@@ -87,6 +87,10 @@ void openapi_message(struct openapi *o, const struct message *m, enum openapi_fo
 	struct openapi_mark *k = &o->marks[m - o->schema->messages];
 	int known = well_known(m);
 
+	if (strcmp(m->name, "google.rpc.Status") == 0) { /* what refusals are made of */
+		openapi_add(o, "'$ref':'#/components/schemas/Status'");
+		return;
+	}
 	if (known >= 0) {
 		bool numbers = form == FORM_NUMBERS && WELL_KNOWN[known].numbers;
 
@@ -324,7 +328,8 @@ void openapi_object(struct openapi *o, const struct message *m, enum openapi_for
 		if (is_listed(without, without_count, f->proto->name) || f->rule->rest)
 			continue;
 		add_property(o, f, form);
-		if (!openapi_is_required(o, f) || *f->rule->second_name || *f->rule->header)
+		if (!openapi_is_required(o, f) || *f->rule->second_name || *f->rule->header ||
+			f->rule->omit_empty)
 			continue;
 		buffer_add_text(&required, required.size ? TEXT(",") : TEXT(""));
 		json_write_string(&required, text_of(f->proto->json_name));

@@ -23,6 +23,7 @@ enum api_field_flag {
 	API_NUMBER_AS_TEXT = 32, /* string; JSON may give a number, kept as it is written */
 	API_REST = 64, /* raw JSON, an object of the members that are no other field's; no member
 			  of its own */
+	API_OMIT_EMPTY = 128, /* repeated; left out of JSON while it is empty */
 };
 
 /* What a message is in JSON. */
@@ -62,14 +63,17 @@ enum api_profile {
 	API_LIST = 3,
 	API_HOOK = 4,
 	API_READER = 5,
-	API_EXTENSION = 6
+	API_EXTENSION = 6,
+	API_LOG = 7,
+	API_MW_NUMBER = 8
 };
 enum api_access {
 	API_ACCESS_NONE = 0,
 	API_ACCESS_READ = 1,
 	API_ACCESS_WRITE = 2,
 	API_ACCESS_CALL = 3,
-	API_ACCESS_ADMIN = 4
+	API_ACCESS_ADMIN = 4,
+	API_ACCESS_AUDIT = 5
 };
 
 enum { API_BODY_NONE = -2, API_BODY_ALL = -1 };

@@ -180,7 +180,8 @@ bool writing_members(struct writing *w, const struct place *at, const struct api
 		const struct api_field *api = &type->fields[i];
 
 		if (!field_is_set(message, f) ||
-			(w->options->omit_defaults && field_is_default(message, f)))
+			((w->options->omit_defaults || (api->flags & API_OMIT_EMPTY)) &&
+				field_is_default(message, f)))
 			continue;
 		if (api->flags & API_REST) {
 			if (!writing_rest(w, at, type, i, message))

@@ -1,6 +1,7 @@
-"""The shapes of documents 001 and 002 over HTTP, and the requests whose fields are headers."""
+"""The shapes of documents 001 to 003 over HTTP, and the requests whose fields are headers."""
 
 import json
+import time
 
 import pytest
 
@@ -64,6 +65,44 @@ def test_a_size_that_is_none_is_refused_by_its_header(bridge):
     answer = bridge.raw(head.encode())
     assert answer.startswith(b"HTTP/1.1 400")
     assert b'"message":"header Content-Length: ' in answer
+
+
+# --- logs, and a code that is a number ---------------------------------------------------------
+
+HUGE = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
+
+
+def test_logs_refuse_with_status_time_and_no_results(bridge):
+    path = "/mw/v1/audit/write"
+    begin = int(time.time() * 1000)
+    for answer, status, message in [
+            (bridge.request("POST", path, "{"), 400, None),
+            (bridge.post(path + "/", []), 400, "the body must be a JSON object"),
+            (bridge.get(path), 405, "this URI takes only POST, OPTIONS"),
+            (bridge.post(path + "/nothing", {}), 404, "there is no such URI"),
+            (bridge.post(path, {}, {"Host": "elsewhere.example"}), 421, None)]:
+        value = answer.json()
+        assert answer.status == status
+        assert list(value) == ["message", "status", "timestamp", "results"]
+        assert value["status"] == status and value["results"] == [] and value["message"]
+        assert message in (None, value["message"])
+        assert begin <= value["timestamp"] <= time.time() * 1000
+    answer = bridge.raw(HUGE % path.encode())
+    assert answer.startswith(b"HTTP/1.1 413") and b'"status":413,"timestamp":' in answer
+
+
+def test_some_refuse_with_a_code_that_is_a_number(bridge):
+    path = "/mw/v1/audit/find"
+    for answer, status in [
+            (bridge.request("POST", path, "{"), 400), (bridge.get(path), 405),
+            (bridge.post(path + "/nothing", {}), 404),
+            (bridge.post(path, {}, {"Host": "elsewhere.example"}), 421)]:
+        value = answer.json()
+        assert answer.status == value["code"] == status
+        assert list(value) == ["code", "message", "mssage"]
+        assert value["message"] == value["mssage"] != ""
+    answer = bridge.raw(HUGE % path.encode())
+    assert answer.startswith(b"HTTP/1.1 413") and b'{"code":413,' in answer
 
 
 # --- extensions --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import observe
 import programs
 
 NDJSON = "application/x-ndjson"
@@ -57,17 +58,6 @@ def until(condition):
 
 def in_progress(bridge):
     return bridge.get("/trial/streams").json()["inProgress"]
-
-
-def rss(program):
-    with open(f"/proc/{program.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
-def is_plain(program):
-    """Sanitizers keep memory that was freed: then there is nothing to be measured."""
-    with open(f"/proc/{program.process.pid}/maps", encoding="ascii") as maps:
-        return not any(name in line for line in maps for name in ("libasan", "libtsan"))
 
 
 def head(verb, path, *lines, version="1.1"):
@@ -259,14 +249,14 @@ def test_a_slow_reader_holds_up_its_own_stream_only(trial_server):
     count = 200_000
     request = head("GET", f"/trial/count?count={count}&padding=100", f"Accept: {NDJSON}")
     try:
-        before = rss(bridge)
+        before = observe.rss(bridge)
         with Reader(bridge, request, receive_buffer=65536) as slow:
             until(lambda: in_progress(bridge) == 1)
             # Others get twice as much meanwhile, and the slow one goes no further by itself.
             assert bridge.get(f"/trial/count?count={2 * count}").body.endswith(OK + b"}]")
             assert in_progress(bridge) == 1
-            if is_plain(bridge):
-                assert rss(bridge) - before < 16 << 20
+            if observe.is_plain(bridge):
+                assert observe.rss(bridge) - before < 16 << 20
             assert slow.head()[0] == 200
             body = slow.body()
         lines = body.split(b"\n")
@@ -417,16 +407,16 @@ def test_a_large_upload_costs_little(trial_server):
     size = 64 << 20
     value = 0xcbf29ce484222325 * pow(0x100000001b3, size, 1 << 64) % (1 << 64)  # of zeros
     try:
-        before = rss(bridge)
+        before = observe.rss(bridge)
         most = 0
         with Reader(bridge, head("POST", "/trial/upload/zeros", f"Content-Length: {size}")) as r:
             for _ in range(64):
                 r.send(bytes(1 << 20))
-                most = max(most, rss(bridge))
+                most = max(most, observe.rss(bridge))
             assert r.head()[0] == 200
             assert json.loads(r.upto(b"}")) == {
                 "name": "zeros", "size": str(size), "hash": str(value)}
-        if is_plain(bridge):
+        if observe.is_plain(bridge):
             assert most - before < 32 << 20
     finally:
         bridge.stop()

@@ -1,4 +1,5 @@
-/* The requests that a raw body, or one in parts, stands for: those of ApiReader.Upload. */
+/* The requests that a raw body, or one in parts, stands for: those of ApiReader.Upload; and what
+ * lines are not taken with. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -243,6 +244,29 @@ static void a_form_without_a_boundary_is_refused_at_once(void **state)
 	assert_int_equal(seen.messages, 0);
 }
 
+/* --- lines ---------------------------------------------------------------------------------- */
+
+static void lines_take_no_field_from_a_header(void **state)
+{
+	const struct request_header owner = {NULL, TEXT("x-owner"), TEXT("o")};
+	const struct request_header key = {&owner, TEXT("idempotency-KEY"), TEXT("k")};
+	struct route_match match;
+	(void)state;
+	assert_int_equal(
+		route_match(router, arena, TEXT("POST"), TEXT("/v1/audit/write-stream"), &match),
+		ROUTE_FOUND);
+	struct intake in = {.match = &match, .limit = 1000, .take = take, .headers = &owner};
+	assert_true(intake_open(&in, arena, &status));
+	intake_free(&in);
+	in.headers = &key;
+	assert_false(intake_open(&in, arena, &status));
+	intake_free(&in);
+	assert_int_equal(status.code, STATUS_INVALID_ARGUMENT);
+	assert_string_equal(status.message,
+		"header Idempotency-Key: is not taken with a stream: give idempotencyKey in each "
+		"message");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_arena, close_arena)
 
 int main(void)
@@ -256,6 +280,7 @@ int main(void)
 		TEST(text_parts_have_a_limit),
 		TEST(a_form_that_is_not_meant_so_is_refused),
 		TEST(a_form_without_a_boundary_is_refused_at_once),
+		TEST(lines_take_no_field_from_a_header),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

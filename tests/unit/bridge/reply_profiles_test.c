@@ -1,4 +1,4 @@
-/* The shapes of documents 001 and 002: hooks, readers, extensions. */
+/* The shapes of documents 001 and 002, hooks, readers, extensions; and of 003 those of logs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,11 +7,13 @@
 #include <cmocka.h>
 
 #include "api.gen.h"
+#include "base/clock.h"
 #include "bridge/reply.h"
 #include "google/protobuf/any.pb-c.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "junction/v1/api_reader.pb-c.h"
+#include "junction/v1/audit.pb-c.h"
 #include "junction/v1/auth.pb-c.h"
 #include "junction/v1/extension.pb-c.h"
 #include "proto/runtime/guard.h"
@@ -213,6 +215,64 @@ static void a_hook_is_200_for_a_wrong_verb_but_not_for_the_front(void **state)
 	assert_body(413, "{\"code\":100,\"msg\":\"m\",\"message\":\"m\"}");
 }
 
+/* The body is before, the time between these two, behind. */
+static void assert_timed(int http, const char *before, const char *behind, int64_t since)
+{
+	struct text body = reply.body;
+	size_t start = strlen(before), end = text_find(body, ',', start);
+	int64_t time;
+	assert_int_equal(reply.http, http);
+	assert_true(text_starts(body, text_of(before)));
+	assert_true(text_to_int64(text_from(text_until(body, end), start), &time));
+	assert_true(time >= since && time <= clock_unix_ms());
+	assert_string_equal(arena_string(arena, text_from(body, end)), behind);
+}
+
+static void logs_answer_status_200_and_the_time(void **state)
+{
+	int64_t now = clock_unix_ms();
+	Audit__WriteResult result = AUDIT__WRITE_RESULT__INIT, *results[] = {&result};
+	Audit__WriteResponse response = AUDIT__WRITE_RESPONSE__INIT;
+	(void)state;
+	result.id = (char *)"7";
+	result.time = INT64_C(9007199254740993);
+	response.n_results = 1;
+	response.results = results;
+	answer(API_AUDIT_WRITE, &response.base);
+	assert_timed(200, "{\"message\":\"success\",\"status\":200,\"timestamp\":",
+		",\"results\":[{\"id\":\"7\",\"time\":9007199254740993,\"repeated\":false}]}", now);
+}
+
+static void logs_refuse_with_the_http_status_and_no_results(void **state)
+{
+	int64_t now = clock_unix_ms();
+	(void)state;
+	refuse(API_LOG, STATUS_ALREADY_EXISTS, TEXT(""));
+	assert_timed(409, "{\"message\":\"not \\\"now\\\"\",\"status\":409,\"timestamp\":",
+		",\"results\":[]}", now);
+	reply_front(&reply, arena, API_LOG, 421, "m");
+	assert_timed(
+		421, "{\"message\":\"m\",\"status\":421,\"timestamp\":", ",\"results\":[]}", now);
+}
+
+static void the_code_of_some_is_a_number(void **state)
+{
+	Audit__FindResult result = AUDIT__FIND_RESULT__INIT;
+	Audit__FindResponse response = AUDIT__FIND_RESPONSE__INIT;
+	(void)state;
+	response.result = &result;
+	answer(API_AUDIT_FIND, &response.base);
+	assert_body(200, "{\"code\":200,\"message\":\"success\",\"mssage\":\"success\","
+			 "\"result\":{\"records\":[],\"continuationPoint\":\"\","
+			 "\"hasNext\":false,\"hasPrev\":false}}");
+	refuse(API_MW_NUMBER, STATUS_DEADLINE_EXCEEDED, TEXT(""));
+	assert_body(504, "{\"code\":504,\"message\":\"not \\\"now\\\"\","
+			 "\"mssage\":\"not \\\"now\\\"\"}");
+	reply_wrong_verb(&reply, arena, API_MW_NUMBER, "POST");
+	assert_body(405, "{\"code\":405,\"message\":\"this URI takes only POST\","
+			 "\"mssage\":\"this URI takes only POST\"}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_arena, close_arena)
 
 int main(void)
@@ -227,6 +287,9 @@ int main(void)
 		TEST(extensions_get_an_empty_error),
 		TEST(extensions_are_refused_in_the_error),
 		TEST(a_hook_is_200_for_a_wrong_verb_but_not_for_the_front),
+		TEST(logs_answer_status_200_and_the_time),
+		TEST(logs_refuse_with_the_http_status_and_no_results),
+		TEST(the_code_of_some_is_a_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,6 +208,12 @@ static void refusals_take_the_profile_of_their_prefix(void **state)
 	assert_int_equal(route_profile(TEXT("/extensions")), API_NATIVE);
 	assert_int_equal(route_profile(TEXT("/mw")), API_MW);
 	assert_int_equal(route_profile(TEXT("/mw/x/y")), API_MW);
+	assert_int_equal(route_profile(TEXT("/mw/v1/audit/write")), API_LOG);
+	assert_int_equal(route_profile(TEXT("/mw/v1/audit/write/x")), API_LOG);
+	assert_int_equal(route_profile(TEXT("/mw/v1/audit/find/")), API_MW_NUMBER);
+	assert_int_equal(route_profile(TEXT("/mw/v1/event/write")), API_LOG);
+	assert_int_equal(route_profile(TEXT("/mw/v1/event/find")), API_LOG);
+	assert_int_equal(route_profile(TEXT("/mw/v1/audit")), API_MW);
 	assert_int_equal(route_profile(TEXT("/mwx")), API_NATIVE);
 	assert_int_equal(route_profile(TEXT("/healthz")), API_NATIVE);
 }
