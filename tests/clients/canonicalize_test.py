@@ -6,13 +6,11 @@ import json
 import math
 import os
 import random
-import shutil
 import struct
-import subprocess
-import tempfile
 
 import pytest
 
+import npm
 import parties
 import programs
 
@@ -38,19 +36,12 @@ def auth(channel, stubs):
 @pytest.fixture(scope="module")
 def verify():
     """verify(public key, lines) -> numbers of those that canonicalize sees otherwise."""
-    with tempfile.TemporaryDirectory(prefix="jt-canonicalize-") as folder:
-        for name in ("package.json", "package-lock.json", "verify.js"):
-            shutil.copy(os.path.join(HERE, name), folder)
-        subprocess.run(["npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
-                        "--no-fund"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-
+    with npm.installed(HERE) as folder:
         def verify(public, lines):
             for name, text in (("key", public), ("lines", "\n".join(map(json.dumps, lines)))):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                     file.write(text)
-            done = subprocess.run(["node", "verify.js", "key", "lines"], cwd=folder, check=True,
-                                  capture_output=True, text=True, timeout=programs.WAIT)
-            return json.loads(done.stdout)
+            return json.loads(npm.run(folder, "verify.js", "key", "lines"))
         yield verify
 
 

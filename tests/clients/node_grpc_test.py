@@ -2,37 +2,22 @@
 
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 import time
 
 import pytest
 
+import npm
 import programs
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node")
 
 
 @pytest.fixture(scope="module")
-def installed():
-    """The client beside its packages, as package-lock.json names them."""
-    with tempfile.TemporaryDirectory(prefix="jt-node-") as folder:
-        for name in ("package.json", "package-lock.json", "client.js"):
-            shutil.copy(os.path.join(HERE, name), folder)
-        subprocess.run(["npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
-                        "--no-fund"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def result(installed, trial_server):
+def result(trial_server):
     folders = [os.path.join(programs.ROOT, "tests", "trial"), os.path.join(programs.ROOT, "proto"),
                "/usr/include"]
-    done = subprocess.run(["node", "client.js", trial_server.address, *folders], cwd=installed,
-                          capture_output=True, text=True, timeout=programs.WAIT, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    with npm.installed(HERE) as copy:
+        return json.loads(npm.run(copy, "client.js", trial_server.address, *folders))
 
 
 def test_a_unary_call(result):
