@@ -15,6 +15,18 @@ CREATE SCHEMA api_reader;
 COMMENT ON SCHEMA api_reader IS 'What ApiReader has carried: uploads to third parties and downloads from them.';
 
 --
+-- Name: audit; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA audit;
+
+--
+-- Name: SCHEMA audit; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA audit IS 'The audit log. Rows are written by audit.append only, and never changed; months are dropped as a whole by audit.keep_records.';
+
+--
 -- Name: auth; Type: SCHEMA; Schema: -; Owner: -
 --
 
@@ -49,6 +61,27 @@ CREATE SCHEMA upkeep;
 --
 
 COMMENT ON SCHEMA upkeep IS 'Partitions by month (UTC) of tables that grow by time. Its functions run with the rights of who calls them: each such table has a function of its own that calls them with the rights of its owner.';
+
+--
+-- Name: severity; Type: TYPE; Schema: audit; Owner: -
+--
+
+CREATE TYPE audit.severity AS ENUM (
+    'debug',
+    'info',
+    'notice',
+    'warning',
+    'error',
+    'critical',
+    'alert',
+    'emergency'
+);
+
+--
+-- Name: TYPE severity; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON TYPE audit.severity IS 'Severities of syslog (RFC 5424), the least severe first: severity >= ''error'' works.';
 
 --
 -- Name: begin_transfers(uuid[], text[], text[], text[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: api_reader; Owner: -
@@ -157,6 +190,746 @@ CREATE FUNCTION api_reader.keep_history(days integer) RETURNS integer
 --
 
 COMMENT ON FUNCTION api_reader.keep_history(days integer) IS 'Makes the partitions of api_reader.transfer for this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: append(uuid[], timestamp with time zone[], integer[], integer[], audit.severity[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[], json[], text[], bytea[], bigint[]); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.append(ids uuid[], event_times timestamp with time zone[], opt_types integer[], result_types integer[], severities audit.severity[], namespaces text[], source_nodes text[], contents text[], targets text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[], exts json[], idempotency_keys text[], request_hashes bytea[], idempotency_ms bigint[]) RETURNS TABLE(r_place integer, r_id uuid, r_time bigint, r_outcome text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	before bigint;
+	receipt timestamptz;
+	receipt_ms bigint;
+	repeated integer[] := '{}';
+BEGIN
+	PERFORM pg_advisory_xact_lock(6024018);
+	SELECT last_value INTO before FROM audit.last_position;
+	SELECT greatest(date_trunc('milliseconds', clock_timestamp(), 'UTC'),
+		timestamptz 'epoch' + last_value * interval '1 millisecond') INTO receipt FROM audit.last_time;
+	receipt_ms := audit.milliseconds(receipt);
+	PERFORM setval('audit.last_position', before + cardinality(ids));
+	IF EXISTS (SELECT FROM unnest(idempotency_keys) AS k WHERE k IS NOT NULL) THEN
+		FOR r_place, r_id, r_time, r_outcome IN
+			SELECT i.place, coalesce(k.id, i.first_id),
+				audit.milliseconds(coalesce(k.time, receipt)),
+				CASE WHEN i.request_hash = coalesce(k.request_hash, i.first_hash)
+					THEN 'repeated' ELSE 'conflict' END
+			FROM (SELECT coalesce(g.application, '') AS application, g.key, g.request_hash, g.place,
+					first_value(g.id) OVER same AS first_id,
+					first_value(g.request_hash) OVER same AS first_hash,
+					first_value(g.place) OVER same AS first_place
+				FROM unnest(applications, idempotency_keys, request_hashes, ids) WITH ORDINALITY
+					AS g (application, key, request_hash, id, place)
+				WHERE g.key IS NOT NULL
+				WINDOW same AS (PARTITION BY coalesce(g.application, ''), g.key ORDER BY g.place)
+				) AS i
+			LEFT JOIN audit.idempotency k
+				ON k.application = i.application AND k.key = i.key AND k.expires_at > receipt
+			WHERE k.id IS NOT NULL OR i.place > i.first_place
+		LOOP
+			repeated := repeated || r_place;
+			RETURN NEXT;
+		END LOOP;
+		INSERT INTO audit.idempotency AS k (application, key, request_hash, id, time, expires_at)
+		SELECT coalesce(i.application, ''), i.key, i.request_hash, i.id, receipt,
+			receipt + i.ms * interval '1 millisecond'
+		FROM unnest(applications, idempotency_keys, request_hashes, ids, idempotency_ms)
+			WITH ORDINALITY AS i (application, key, request_hash, id, ms, place)
+		WHERE i.key IS NOT NULL AND i.place <> ALL (repeated)
+		ON CONFLICT ON CONSTRAINT idempotency_pkey DO UPDATE
+		SET request_hash = excluded.request_hash, id = excluded.id, time = excluded.time,
+			expires_at = excluded.expires_at;
+	END IF;
+	RETURN QUERY INSERT INTO audit.record AS r (time, position, batch, id, event_time, opt_type, result_type, severity,
+		namespace, source_node, content, target, user_name, application, roles, address, node,
+		trace_id, ext)
+	SELECT receipt, before + i.place, before + 1, i.id, i.event_time, i.opt_type, i.result_type,
+		i.severity, i.namespace, i.source_node, i.content, i.target, i.user_name, i.application,
+		i.roles::text[], i.address, i.node, i.trace_id, i.ext
+	FROM unnest(ids, event_times, opt_types, result_types, severities, namespaces, source_nodes,
+		contents, targets, user_names, applications, roles, addresses, nodes, trace_ids, exts)
+		WITH ORDINALITY AS i (id, event_time, opt_type, result_type, severity, namespace,
+		source_node, content, target, user_name, application, roles, address, node, trace_id, ext,
+		place)
+	WHERE i.place <> ALL (repeated)
+	RETURNING (r.position - before)::integer, r.id, receipt_ms, 'written';
+	-- Only now, since it is not undone: a time without a partition must not be what all others follow.
+	PERFORM setval('audit.last_time', receipt_ms);
+END $$;
+
+--
+-- Name: FUNCTION append(ids uuid[], event_times timestamp with time zone[], opt_types integer[], result_types integer[], severities audit.severity[], namespaces text[], source_nodes text[], contents text[], targets text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[], exts json[], idempotency_keys text[], request_hashes bytea[], idempotency_ms bigint[]); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.append(ids uuid[], event_times timestamp with time zone[], opt_types integer[], result_types integer[], severities audit.severity[], namespaces text[], source_nodes text[], contents text[], targets text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[], exts json[], idempotency_keys text[], request_hashes bytea[], idempotency_ms bigint[]) IS 'Writes a batch of records, one array element each, in the order of the elements; roles: the text of an array. Gives for each its place from 1, its id, its time, and what came of it: written; repeated: that Idempotency-Key has written the same before, id and time are that record''s; conflict: it has written something else. One batch at a time: the lock is held until the commit, so that positions are in commit order.';
+
+--
+-- Name: estimate(tsquery, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.estimate(query tsquery, since timestamp with time zone, until timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM audit.term'
+		' WHERE terms @@ %L::tsquery AND time BETWEEN %L AND %L', query, since, until) INTO plan;
+	RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint;
+END $$;
+
+--
+-- Name: FUNCTION estimate(query tsquery, since timestamp with time zone, until timestamp with time zone); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.estimate(query tsquery, since timestamp with time zone, until timestamp with time zone) IS 'How many indexed records the planner expects to be found.';
+
+--
+-- Name: ext_object(json); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.ext_object(ext json) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	RETURN ext::jsonb;
+EXCEPTION WHEN untranslatable_character OR numeric_value_out_of_range OR invalid_text_representation THEN
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION ext_object(ext json); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.ext_object(ext json) IS 'ext as it can be looked into. NULL if jsonb cannot hold it: a string with U+0000, a number beyond numeric.';
+
+--
+-- Name: ext_values(json, jsonpath); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.ext_values(ext json, path jsonpath) RETURNS SETOF jsonb
+    LANGUAGE sql IMMUTABLE ROWS 1 PARALLEL RESTRICTED
+    BEGIN ATOMIC
+ SELECT v.v
+    FROM jsonb_path_query(audit.ext_object(ext_values.ext), ext_values.path, '{}'::jsonb, true) v(v)
+   WHERE (v.v <> 'null'::jsonb);
+END;
+
+--
+-- Name: FUNCTION ext_values(ext json, path jsonpath); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.ext_values(ext json, path jsonpath) IS 'The values in ext at a path, those of an array one by one; null is none.';
+
+--
+-- Name: lexeme(text); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.lexeme(term text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN "left"(term, 500);
+
+--
+-- Name: FUNCTION lexeme(term text); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.lexeme(term text) IS 'A term as it stands in the index, which takes none of more than 2,046 bytes. What is found is compared with the row itself.';
+
+--
+-- Name: field_query(text, text); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.field_query(field text, value text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((''''::text || replace(replace(audit.lexeme(((field || ':'::text) || value)), '\'::text, '\\'::text), ''''::text, ''''''::text)) || ''''::text))::tsquery;
+
+--
+-- Name: FUNCTION field_query(field text, value text); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.field_query(field text, value text) IS 'Looks in the index for a field of that value: id, source, target, user, application, trace or role.';
+
+--
+-- Name: fold(text); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.fold(t text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((t COLLATE "C") ~ '[ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮĲĴĶĹĻĽĿŁŃŅŇŊŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŸŹŻŽΆΈΉΊΌΎΏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΪΫςЀЁЂЃЄЅІЇЈЉЊЋЌЍЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯҐ０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ＿]'::text) THEN translate(lower((t COLLATE "C")), 'ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮĲĴĶĹĻĽĿŁŃŅŇŊŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŸŹŻŽΆΈΉΊΌΎΏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΪΫςЀЁЂЃЄЅІЇЈЉЊЋЌЍЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯҐ０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ＿'::text, 'àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþāăąćĉċčďđēĕėęěĝğġģĥħĩīĭįĳĵķĺļľŀłńņňŋōŏőœŕŗřśŝşšţťŧũūŭůűųŵŷÿźżžάέήίόύώαβγδεζηθικλμνξοπρστυφχψωϊϋσѐёђѓєѕіїјљњћќѝўџабвгдежзийклмнопрстуфхцчшщъыьэюяґ0123456789abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz_'::text) ELSE lower((t COLLATE "C")) END;
+
+--
+-- Name: FUNCTION fold(t text); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.fold(t text) IS 'The text as it is compared: Latin, Greek and Cyrillic letters of European alphabets in lower case, full-width letters and digits as plain ones. The same in every locale.';
+
+--
+-- Name: forget_keys(integer); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.forget_keys(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	forgotten integer;
+BEGIN
+	-- A key that is just being written again is locked, and is left to its writer.
+	DELETE FROM audit.idempotency WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM audit.idempotency WHERE expires_at <= clock_timestamp()
+		ORDER BY expires_at LIMIT most FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	RETURN forgotten;
+END $$;
+
+--
+-- Name: FUNCTION forget_keys(most integer); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.forget_keys(most integer) IS 'Removes so many Idempotency-Keys at most that have expired. Gives how many. The servers call it all the time.';
+
+--
+-- Name: ideographs(); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.ideographs() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '⺀-⿟々-〇〡-〩〱-〵぀-ヿㄅ-ㄯㄱ-ㆎㆠ-ㆿㇰ-ㇿ㐀-䶿一-꓏가-힯豈-﫿ｦ-ﾟ☀-➿🌀-🫿𠀀-𿿿ก-໿က-႟ក-៿'::text;
+
+--
+-- Name: FUNCTION ideographs(); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.ideographs() IS 'Characters that are terms without blanks around them, as the inside of a bracket expression: Han, Kana, Hangul, Bopomofo, Yi, Thai, Lao, Burmese, Khmer, symbols and pictographs.';
+
+--
+-- Name: index_next(integer); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.index_next(most integer) RETURNS TABLE(r_indexed integer, r_behind bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	done_time timestamptz := '-infinity';
+	done_position bigint := 0;
+BEGIN
+	r_indexed := 0;
+	r_behind := 0;
+	IF NOT pg_try_advisory_xact_lock(6024019) THEN
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	PERFORM set_config('synchronous_commit', 'off', true);
+	SELECT t.time, t.position INTO done_time, done_position FROM audit.term t
+	ORDER BY t.time DESC, t.position DESC LIMIT 1;
+	INSERT INTO audit.term (time, position, terms)
+	SELECT r.time, r.position, audit.record_terms(r) FROM audit.record r
+	WHERE r.time >= coalesce(done_time, '-infinity')
+		AND (r.time, r.position) > (coalesce(done_time, '-infinity'), coalesce(done_position, 0))
+	ORDER BY r.time, r.position LIMIT most;
+	GET DIAGNOSTICS r_indexed = ROW_COUNT;
+	IF r_indexed = most THEN
+		SELECT last_value - coalesce((SELECT t.position FROM audit.term t
+			ORDER BY t.time DESC, t.position DESC LIMIT 1), 0) INTO r_behind FROM audit.last_position;
+	ELSE
+		-- There is time to put what was gathered where it is found at once.
+		PERFORM gin_clean_pending_list(x.indexrelid)
+		FROM pg_inherits h JOIN pg_index x ON x.indrelid = h.inhrelid
+			JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_am a ON a.oid = c.relam
+		WHERE h.inhparent = 'audit.term'::regclass AND a.amname = 'gin';
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION index_next(most integer); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.index_next(most integer) IS 'Indexes so many further records at most. Gives how many, and about how many more wait; nothing of either while another session is at it. The servers call it all the time.';
+
+--
+-- Name: keep_records(integer); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.keep_records(days integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	dropped integer;
+BEGIN
+	dropped := upkeep.keep_months('audit.record', CASE days WHEN 0 THEN 1000000 ELSE days END);
+	PERFORM upkeep.keep_months('audit.term', CASE days WHEN 0 THEN 1000000 ELSE days END);
+	RETURN dropped;
+END $$;
+
+--
+-- Name: FUNCTION keep_records(days integer); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.keep_records(days integer) IS 'Makes the partitions of audit.record and audit.term for this month and the next two, and drops those whose last day is longer ago than so many days (0: none). Gives how many months it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: letters(); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.letters() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0-9a-zA-Z_ªµºÀ-ÖØ-öø-฀ༀ-࿿Ⴀ-᝿᠀-῿Ⰰ-ⷿꓐ-꯿'::text;
+
+--
+-- Name: FUNCTION letters(); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.letters() IS 'Characters that words consist of, as the inside of a bracket expression: letters, digits, marks and _ of scripts with words.';
+
+--
+-- Name: milliseconds(timestamp with time zone); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.milliseconds(t timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((date_part('epoch'::text, (t - '1970-01-01 00:00:00+00'::timestamp with time zone)) * (1000)::double precision))::bigint;
+
+--
+-- Name: FUNCTION milliseconds(t timestamp with time zone); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.milliseconds(t timestamp with time zone) IS 'Milliseconds since 1970, as the API gives times.';
+
+--
+-- Name: text_terms(text); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.text_terms(t text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+	f text COLLATE "C" := audit.fold(t);
+	terms text[] := array_remove(string_to_array(
+		regexp_replace(f, '[^' || audit.letters() || ']+', ' ', 'g'), ' '), '');
+	a text COLLATE "C" := ' ';
+	b text COLLATE "C";
+BEGIN
+	IF f !~ ('[' || audit.ideographs() || ']') THEN
+		RETURN terms;
+	END IF;
+	FOREACH b IN ARRAY string_to_array(
+		regexp_replace(f, '[^' || audit.ideographs() || ']+', ' ', 'g') || ' ', NULL)
+	LOOP
+		IF a <> ' ' THEN
+			terms := terms || rtrim(a || b);
+		END IF;
+		a := b;
+	END LOOP;
+	RETURN terms;
+END $$;
+
+--
+-- Name: FUNCTION text_terms(t text); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.text_terms(t text) IS 'What a text is found by: its words; of each run of ideographs every two neighbours, and the last one alone. Each single ideograph thus begins a term.';
+
+--
+-- Name: query_terms(text); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.query_terms(t text) RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE ROWS 10 PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT DISTINCT term.term
+    FROM unnest(audit.text_terms(query_terms.t)) term(term)
+   WHERE ((term.term !~ (('^['::text || audit.ideographs()) || ']$'::text)) OR (audit.fold(query_terms.t) ~ (((((('(?<!['::text || audit.ideographs()) || '])'::text) || term.term) || '(?!['::text) || audit.ideographs()) || '])'::text)));
+END;
+
+--
+-- Name: FUNCTION query_terms(t text); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.query_terms(t text) IS 'What a text asks for: its words; every two ideographs that are neighbours, and those that have none.';
+
+--
+-- Name: record; Type: TABLE; Schema: audit; Owner: -
+--
+
+CREATE TABLE audit.record (
+    "time" timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    batch bigint NOT NULL,
+    id uuid NOT NULL,
+    event_time timestamp with time zone,
+    opt_type integer NOT NULL,
+    result_type integer NOT NULL,
+    severity audit.severity NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    source_node text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL COLLATE pg_catalog."C",
+    target text COLLATE pg_catalog."C",
+    user_name text COLLATE pg_catalog."C",
+    application text COLLATE pg_catalog."C",
+    roles text[] COLLATE pg_catalog."C",
+    address text COLLATE pg_catalog."C",
+    node text NOT NULL COLLATE pg_catalog."C",
+    trace_id text COLLATE pg_catalog."C",
+    ext json,
+    CONSTRAINT record_batch_before_position CHECK ((batch <= "position")),
+    CONSTRAINT record_content_length CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 65536))),
+    CONSTRAINT record_ext_length CHECK ((octet_length((ext)::text) <= 65536)),
+    CONSTRAINT record_namespace_length CHECK (((octet_length(namespace) >= 1) AND (octet_length(namespace) <= 255))),
+    CONSTRAINT record_roles_count CHECK (((cardinality(roles) >= 1) AND (cardinality(roles) <= 256))),
+    CONSTRAINT record_source_node_length CHECK (((octet_length(source_node) >= 1) AND (octet_length(source_node) <= 255))),
+    CONSTRAINT record_target_length CHECK (((octet_length(target) >= 1) AND (octet_length(target) <= 1024))),
+    CONSTRAINT record_time_milliseconds CHECK (("time" = ("time")::timestamp(3) with time zone))
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: TABLE record; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON TABLE audit.record IS 'One row for each thing that happened. (time, position) is the order in which rows were committed: what is read behind a row stays behind it.';
+
+--
+-- Name: COLUMN record."time"; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record."time" IS 'Receipt, whole milliseconds. Never earlier than that of a row committed before, whatever the clock does.';
+
+--
+-- Name: COLUMN record."position"; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record."position" IS 'Place in the order of the commits; may leave numbers out.';
+
+--
+-- Name: COLUMN record.batch; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.batch IS 'The position of the first row that was committed together with this one: rows of one batch have one writer (node), and its batches are in this order.';
+
+--
+-- Name: COLUMN record.id; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.id IS 'UUID, version 7: ordered by the server''s clock.';
+
+--
+-- Name: COLUMN record.event_time; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.event_time IS 'When it happened, as the writer says; NULL if it does not.';
+
+--
+-- Name: COLUMN record.opt_type; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.opt_type IS 'What was done (optType), a number of the writer''s own.';
+
+--
+-- Name: COLUMN record.result_type; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.result_type IS 'How it ended (resultType), a number of the writer''s own; the views here take 0 for success.';
+
+--
+-- Name: COLUMN record.severity; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.severity IS 'How severe it is.';
+
+--
+-- Name: COLUMN record.namespace; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.namespace IS 'The record''s own namespace, as the writer says. junction.audit: reads of this log.';
+
+--
+-- Name: COLUMN record.source_node; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.source_node IS 'Where it happened (sourceNode), as the writer says.';
+
+--
+-- Name: COLUMN record.content; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.content IS 'What happened, for people.';
+
+--
+-- Name: COLUMN record.target; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.target IS 'What it was done to; NULL if the writer does not say.';
+
+--
+-- Name: COLUMN record.user_name; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.user_name IS 'The user who called (user); NULL if unknown.';
+
+--
+-- Name: COLUMN record.application; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.application IS 'The application that called; NULL if unknown.';
+
+--
+-- Name: COLUMN record.roles; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.roles IS 'The caller''s roles; NULL if unknown or none.';
+
+--
+-- Name: COLUMN record.address; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.address IS 'Address of the caller; NULL if unknown.';
+
+--
+-- Name: COLUMN record.node; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.node IS 'The Junction server that wrote it: hostname-starttime.';
+
+--
+-- Name: COLUMN record.trace_id; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.trace_id IS 'Trace id of the call; NULL if unknown.';
+
+--
+-- Name: COLUMN record.ext; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.record.ext IS 'JSON object, byte for byte as given; NULL if none.';
+
+--
+-- Name: record_terms(audit.record); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.record_terms(r audit.record) RETURNS tsvector
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+	terms text[] := audit.text_terms(r.content);
+	role text;
+BEGIN
+	IF octet_length(r.content) > 500 THEN
+		terms := ARRAY(SELECT audit.lexeme(term) FROM unnest(terms) AS term);
+	END IF;
+	FOREACH role IN ARRAY coalesce(r.roles, '{}') LOOP
+		terms := terms || audit.lexeme('role:' || role);
+	END LOOP;
+	RETURN array_to_tsvector(terms || array_remove(ARRAY['id:' || r.id,
+		audit.lexeme('source:' || r.source_node), audit.lexeme('target:' || r.target),
+		audit.lexeme('user:' || r.user_name), audit.lexeme('application:' || r.application),
+		audit.lexeme('trace:' || r.trace_id)], NULL));
+END $$;
+
+--
+-- Name: FUNCTION record_terms(r audit.record); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.record_terms(r audit.record) IS 'What a record is found by: the terms of its content, and field:value of some of its fields. No word of a content has a colon.';
+
+--
+-- Name: text_pattern(text, boolean); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.text_pattern(t text, every boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (folded.f = ''::text) THEN NULL::text
+             WHEN text_pattern.every THEN ((
+             CASE
+                 WHEN (folded.f ~ (('^['::text || class.w) || ']'::text)) THEN (('(?<!['::text || class.w) || '])'::text)
+                 ELSE ''::text
+             END || replace(replace(regexp_replace(regexp_replace(folded.f, (((('(?<=['::text || class.w) || ']) (?=['::text) || class.w) || '])'::text), '+'::text, 'g'::text), (((((((('(?<=['::text || class.w) || '])(?=['::text) || class.i) || '])|(?<=['::text) || class.i) || '])(?=['::text) || class.w) || '])'::text), ' '::text, 'g'::text), ' '::text, ((('[^'::text || class.w) || class.i) || ']*'::text)), '+'::text, ((('[^'::text || class.w) || class.i) || ']+'::text))) ||
+             CASE
+                 WHEN (folded.f ~ (('['::text || class.w) || ']$'::text)) THEN (('(?!['::text || class.w) || '])'::text)
+                 ELSE ''::text
+             END)
+             ELSE ( SELECT string_agg(
+                     CASE
+                         WHEN (term.term ~ (('^['::text || class.w) || ']'::text)) THEN (((((('(?<!['::text || class.w) || '])'::text) || term.term) || '(?!['::text) || class.w) || '])'::text)
+                         ELSE term.term
+                     END, '|'::text) AS string_agg
+                FROM audit.query_terms(text_pattern.t) term(term))
+         END AS string_agg
+    FROM ( SELECT audit.letters() AS w,
+             audit.ideographs() AS i) class,
+     LATERAL ( SELECT (btrim(regexp_replace(audit.fold(text_pattern.t), ((('[^'::text || class.w) || class.i) || ']+'::text), ' '::text, 'g'::text)) COLLATE "C") AS f) folded;
+END;
+
+--
+-- Name: FUNCTION text_pattern(t text, every boolean); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.text_pattern(t text, every boolean) IS 'A regular expression that a folded text is compared with: whether what another text asks for stands in it adjacent and in order (every), or any term of it. NULL if that asks for nothing. Neighbouring ideographs must be neighbours; a word must be a whole word.';
+
+--
+-- Name: text_query(text, boolean); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.text_query(t text, every boolean) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT (COALESCE(string_agg((((''''::text || audit.lexeme(term.term)) || ''''::text) ||
+         CASE
+             WHEN (term.term ~ (('^['::text || audit.ideographs()) || ']$'::text)) THEN ':*'::text
+             ELSE ''::text
+         END),
+         CASE
+             WHEN text_query.every THEN ' & '::text
+             ELSE ' | '::text
+         END), ''':none'''::text))::tsquery AS "coalesce"
+    FROM audit.query_terms(text_query.t) term(term);
+END;
+
+--
+-- Name: FUNCTION text_query(t text, every boolean); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.text_query(t text, every boolean) IS 'Looks in the index for the terms that a text asks for: every one, or any. A text without terms looks for what is nowhere.';
+
+--
+-- Name: term; Type: TABLE; Schema: audit; Owner: -
+--
+
+CREATE TABLE audit.term (
+    "time" timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    terms tsvector NOT NULL
+)
+PARTITION BY RANGE ("time");
+ALTER TABLE ONLY audit.term ALTER COLUMN terms SET STATISTICS 300;
+
+--
+-- Name: TABLE term; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON TABLE audit.term IS 'What records are found by, gathered behind the writes in their order: every record up to the last row here is indexed. It can be made again from audit.record.';
+
+--
+-- Name: COLUMN term."time"; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.term."time" IS 'Time of the record.';
+
+--
+-- Name: COLUMN term."position"; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.term."position" IS 'Position of the record.';
+
+--
+-- Name: COLUMN term.terms; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.term.terms IS 'Its terms: see audit.record_terms.';
+
+--
+-- Name: search(text, timestamp with time zone, timestamp with time zone, integer); Type: FUNCTION; Schema: audit; Owner: -
+--
+
+CREATE FUNCTION audit.search(query text, since timestamp with time zone DEFAULT (now() - '1 day'::interval), until timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, most integer DEFAULT 100) RETURNS SETOF audit.record
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ WITH indexed AS MATERIALIZED (
+          SELECT t."time",
+             t."position"
+            FROM audit.term t
+           ORDER BY t."time" DESC, t."position" DESC
+          LIMIT 1
+         )
+  SELECT found."time",
+     found."position",
+     found.batch,
+     found.id,
+     found.event_time,
+     found.opt_type,
+     found.result_type,
+     found.severity,
+     found.namespace,
+     found.source_node,
+     found.content,
+     found.target,
+     found.user_name,
+     found.application,
+     found.roles,
+     found.address,
+     found.node,
+     found.trace_id,
+     found.ext
+    FROM (( SELECT r."time",
+             r."position",
+             r.batch,
+             r.id,
+             r.event_time,
+             r.opt_type,
+             r.result_type,
+             r.severity,
+             r.namespace,
+             r.source_node,
+             r.content,
+             r.target,
+             r.user_name,
+             r.application,
+             r.roles,
+             r.address,
+             r.node,
+             r.trace_id,
+             r.ext
+            FROM (audit.term t
+              JOIN audit.record r USING ("time", "position"))
+           WHERE ((t.terms @@ audit.text_query(search.query, true)) AND ((t."time" >= search.since) AND (t."time" <= search.until)) AND (audit.fold(r.content) ~ audit.text_pattern(search.query, true)))
+           ORDER BY t."time" DESC, t."position" DESC
+          LIMIT search.most)
+         UNION ALL
+         ( SELECT r."time",
+             r."position",
+             r.batch,
+             r.id,
+             r.event_time,
+             r.opt_type,
+             r.result_type,
+             r.severity,
+             r.namespace,
+             r.source_node,
+             r.content,
+             r.target,
+             r.user_name,
+             r.application,
+             r.roles,
+             r.address,
+             r.node,
+             r.trace_id,
+             r.ext
+            FROM audit.record r
+           WHERE (((r."time" >= search.since) AND (r."time" <= search.until)) AND (r."time" >= COALESCE(( SELECT indexed."time"
+                    FROM indexed), '-infinity'::timestamp with time zone)) AND (ROW(r."time", r."position") > ROW(COALESCE(( SELECT indexed."time"
+                    FROM indexed), '-infinity'::timestamp with time zone), COALESCE(( SELECT indexed."position"
+                    FROM indexed), (0)::bigint))) AND (audit.fold(r.content) ~ audit.text_pattern(search.query, true)))
+           ORDER BY r."time" DESC, r."position" DESC
+          LIMIT search.most)) found
+   ORDER BY found."time" DESC, found."position" DESC
+  LIMIT search.most;
+END;
+
+--
+-- Name: FUNCTION search(query text, since timestamp with time zone, until timestamp with time zone, most integer); Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON FUNCTION audit.search(query text, since timestamp with time zone, until timestamp with time zone, most integer) IS 'The newest records whose content has the words of a text adjacent and in order, as MatchPhrase of the API finds them: SELECT * FROM audit.search(''冷却塔''). Of the last day and at most 100, unless told otherwise.';
 
 --
 -- Name: party_key; Type: TABLE; Schema: auth; Owner: -
@@ -2377,6 +3150,229 @@ CREATE VIEW api_reader.failure AS
 COMMENT ON VIEW api_reader.failure IS 'Transfers of the last 7 days that failed or were abandoned, newest first. took: how long until then.';
 
 --
+-- Name: actor; Type: VIEW; Schema: audit; Owner: -
+--
+
+CREATE VIEW audit.actor AS
+ SELECT record.user_name,
+    record.application,
+    count(*) AS records,
+    count(*) FILTER (WHERE (record.result_type <> 0)) AS failures,
+    max(record.severity) AS worst,
+    count(DISTINCT record.address) AS addresses,
+    min(record."time") AS first_time,
+    max(record."time") AS last_time
+   FROM audit.record
+  WHERE (record."time" > (now() - '30 days'::interval))
+  GROUP BY record.user_name, record.application
+  ORDER BY (count(*)) DESC;
+
+--
+-- Name: VIEW actor; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON VIEW audit.actor IS 'Who did how much within the last 30 days, by user and application (NULL: unknown), the busiest first.';
+
+--
+-- Name: daily; Type: VIEW; Schema: audit; Owner: -
+--
+
+CREATE VIEW audit.daily AS
+ SELECT (record."time")::date AS day,
+    record.namespace,
+    record.severity,
+    count(*) AS records,
+    count(*) FILTER (WHERE (record.result_type <> 0)) AS failures,
+    count(DISTINCT record.user_name) AS users,
+    count(DISTINCT record.source_node) AS source_nodes
+   FROM audit.record
+  WHERE (record."time" >= (CURRENT_DATE - 30))
+  GROUP BY ((record."time")::date), record.namespace, record.severity
+  ORDER BY ((record."time")::date) DESC, record.namespace, record.severity DESC;
+
+--
+-- Name: VIEW daily; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON VIEW audit.daily IS 'Records of today and the 30 days before by day (of the session''s time zone), namespace and severity.';
+
+--
+-- Name: failure; Type: VIEW; Schema: audit; Owner: -
+--
+
+CREATE VIEW audit.failure AS
+ SELECT record."time",
+    record.severity,
+    record.namespace,
+    record.source_node,
+    record.user_name,
+    record.application,
+    record.address,
+    record.opt_type,
+    record.result_type,
+    record.target,
+    record.content,
+    record.trace_id,
+    record.ext,
+    record.id
+   FROM audit.record
+  WHERE ((record.result_type <> 0) AND (record."time" > (now() - '7 days'::interval)))
+  ORDER BY record."time" DESC, record."position" DESC;
+
+--
+-- Name: VIEW failure; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON VIEW audit.failure IS 'Records of the last 7 days whose result_type is not 0, newest first. What result_type means is up to the writer; most take 0 for success.';
+
+--
+-- Name: idempotency; Type: TABLE; Schema: audit; Owner: -
+--
+
+CREATE TABLE audit.idempotency (
+    application text NOT NULL COLLATE pg_catalog."C",
+    key text NOT NULL COLLATE pg_catalog."C",
+    request_hash bytea NOT NULL,
+    id uuid NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_key_length CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255)))
+);
+
+--
+-- Name: TABLE idempotency; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON TABLE audit.idempotency IS 'Writes that came with an Idempotency-Key, so that a repetition gets the first one''s row.';
+
+--
+-- Name: COLUMN idempotency.application; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.idempotency.application IS 'The application that called, empty if unknown: keys of one are not those of another.';
+
+--
+-- Name: COLUMN idempotency.key; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.idempotency.key IS 'Idempotency-Key of the call.';
+
+--
+-- Name: COLUMN idempotency.request_hash; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.idempotency.request_hash IS 'SHA-256 of what was to be written.';
+
+--
+-- Name: COLUMN idempotency.id; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.idempotency.id IS 'Id of the record.';
+
+--
+-- Name: COLUMN idempotency."time"; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.idempotency."time" IS 'Time of the record.';
+
+--
+-- Name: COLUMN idempotency.expires_at; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.idempotency.expires_at IS 'From then on the key is as good as new.';
+
+--
+-- Name: last_hour; Type: VIEW; Schema: audit; Owner: -
+--
+
+CREATE VIEW audit.last_hour AS
+ SELECT record."time",
+    record.severity,
+    record.namespace,
+    record.source_node,
+    record.user_name,
+    record.application,
+    record.address,
+    record.opt_type,
+    record.result_type,
+    record.target,
+    record.content,
+    record.trace_id,
+    record.ext,
+    record.id
+   FROM audit.record
+  WHERE (record."time" > (now() - '01:00:00'::interval))
+  ORDER BY record."time" DESC, record."position" DESC;
+
+--
+-- Name: VIEW last_hour; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON VIEW audit.last_hour IS 'What happened within the last hour, newest first.';
+
+--
+-- Name: last_position; Type: SEQUENCE; Schema: audit; Owner: -
+--
+
+CREATE SEQUENCE audit.last_position
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE last_position; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON SEQUENCE audit.last_position IS 'The highest position that has been given out.';
+
+--
+-- Name: last_time; Type: SEQUENCE; Schema: audit; Owner: -
+--
+
+CREATE SEQUENCE audit.last_time
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE last_time; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON SEQUENCE audit.last_time IS 'The latest time that has been given out, milliseconds since 1970.';
+
+--
+-- Name: page_key; Type: TABLE; Schema: audit; Owner: -
+--
+
+CREATE TABLE audit.page_key (
+    secret bytea NOT NULL,
+    single boolean DEFAULT true NOT NULL,
+    CONSTRAINT page_key_single CHECK (single)
+);
+
+--
+-- Name: TABLE page_key; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON TABLE audit.page_key IS 'What the servers sign continuation points with, made once. Without it the points given out before are refused.';
+
+--
+-- Name: COLUMN page_key.secret; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.page_key.secret IS '32 bytes.';
+
+--
+-- Name: COLUMN page_key.single; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON COLUMN audit.page_key.single IS 'There is one row.';
+
+--
 -- Name: own_key; Type: TABLE; Schema: auth; Owner: -
 --
 
@@ -3003,6 +3999,34 @@ ALTER TABLE ONLY api_reader.transfer
     ADD CONSTRAINT transfer_pkey PRIMARY KEY (id, started_at);
 
 --
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: audit; Owner: -
+--
+
+ALTER TABLE ONLY audit.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (application, key);
+
+--
+-- Name: page_key page_key_pkey; Type: CONSTRAINT; Schema: audit; Owner: -
+--
+
+ALTER TABLE ONLY audit.page_key
+    ADD CONSTRAINT page_key_pkey PRIMARY KEY (single);
+
+--
+-- Name: record record_pkey; Type: CONSTRAINT; Schema: audit; Owner: -
+--
+
+ALTER TABLE ONLY audit.record
+    ADD CONSTRAINT record_pkey PRIMARY KEY ("time", "position");
+
+--
+-- Name: term term_pkey; Type: CONSTRAINT; Schema: audit; Owner: -
+--
+
+ALTER TABLE ONLY audit.term
+    ADD CONSTRAINT term_pkey PRIMARY KEY ("time", "position");
+
+--
 -- Name: own_key own_key_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
 --
 
@@ -3113,6 +4137,42 @@ CREATE INDEX transfer_running ON ONLY api_reader.transfer USING btree (started_a
 COMMENT ON INDEX api_reader.transfer_running IS 'Transfers under way.';
 
 --
+-- Name: idempotency_expires; Type: INDEX; Schema: audit; Owner: -
+--
+
+CREATE INDEX idempotency_expires ON audit.idempotency USING btree (expires_at);
+
+--
+-- Name: INDEX idempotency_expires; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON INDEX audit.idempotency_expires IS 'Keys that may be forgotten.';
+
+--
+-- Name: record_by_namespace; Type: INDEX; Schema: audit; Owner: -
+--
+
+CREATE INDEX record_by_namespace ON ONLY audit.record USING btree (namespace, "time", "position");
+
+--
+-- Name: INDEX record_by_namespace; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON INDEX audit.record_by_namespace IS 'A namespace by time.';
+
+--
+-- Name: term_terms; Type: INDEX; Schema: audit; Owner: -
+--
+
+CREATE INDEX term_terms ON ONLY audit.term USING gin (terms);
+
+--
+-- Name: INDEX term_terms; Type: COMMENT; Schema: audit; Owner: -
+--
+
+COMMENT ON INDEX audit.term_terms IS 'Records by term.';
+
+--
 -- Name: seen_nonce_expires_at; Type: INDEX; Schema: auth; Owner: -
 --
 
@@ -3182,6 +4242,13 @@ GRANT USAGE ON SCHEMA api_reader TO junction_app;
 GRANT USAGE ON SCHEMA api_reader TO junction_reader;
 
 --
+-- Name: SCHEMA audit; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA audit TO junction_app;
+GRANT USAGE ON SCHEMA audit TO junction_reader;
+
+--
 -- Name: SCHEMA auth; Type: ACL; Schema: -; Owner: -
 --
 
@@ -3222,6 +4289,167 @@ GRANT ALL ON FUNCTION api_reader.keep_carrier(server_node text, running uuid[]) 
 
 REVOKE ALL ON FUNCTION api_reader.keep_history(days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api_reader.keep_history(days integer) TO junction_app;
+
+--
+-- Name: FUNCTION append(ids uuid[], event_times timestamp with time zone[], opt_types integer[], result_types integer[], severities audit.severity[], namespaces text[], source_nodes text[], contents text[], targets text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[], exts json[], idempotency_keys text[], request_hashes bytea[], idempotency_ms bigint[]); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.append(ids uuid[], event_times timestamp with time zone[], opt_types integer[], result_types integer[], severities audit.severity[], namespaces text[], source_nodes text[], contents text[], targets text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[], exts json[], idempotency_keys text[], request_hashes bytea[], idempotency_ms bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.append(ids uuid[], event_times timestamp with time zone[], opt_types integer[], result_types integer[], severities audit.severity[], namespaces text[], source_nodes text[], contents text[], targets text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[], exts json[], idempotency_keys text[], request_hashes bytea[], idempotency_ms bigint[]) TO junction_app;
+
+--
+-- Name: FUNCTION estimate(query tsquery, since timestamp with time zone, until timestamp with time zone); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.estimate(query tsquery, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.estimate(query tsquery, since timestamp with time zone, until timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION audit.estimate(query tsquery, since timestamp with time zone, until timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION ext_object(ext json); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.ext_object(ext json) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.ext_object(ext json) TO junction_app;
+GRANT ALL ON FUNCTION audit.ext_object(ext json) TO junction_reader;
+
+--
+-- Name: FUNCTION ext_values(ext json, path jsonpath); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.ext_values(ext json, path jsonpath) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.ext_values(ext json, path jsonpath) TO junction_app;
+GRANT ALL ON FUNCTION audit.ext_values(ext json, path jsonpath) TO junction_reader;
+
+--
+-- Name: FUNCTION lexeme(term text); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.lexeme(term text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.lexeme(term text) TO junction_app;
+GRANT ALL ON FUNCTION audit.lexeme(term text) TO junction_reader;
+
+--
+-- Name: FUNCTION field_query(field text, value text); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.field_query(field text, value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.field_query(field text, value text) TO junction_app;
+GRANT ALL ON FUNCTION audit.field_query(field text, value text) TO junction_reader;
+
+--
+-- Name: FUNCTION fold(t text); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.fold(t text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.fold(t text) TO junction_app;
+GRANT ALL ON FUNCTION audit.fold(t text) TO junction_reader;
+
+--
+-- Name: FUNCTION forget_keys(most integer); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.forget_keys(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.forget_keys(most integer) TO junction_app;
+
+--
+-- Name: FUNCTION ideographs(); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.ideographs() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.ideographs() TO junction_app;
+GRANT ALL ON FUNCTION audit.ideographs() TO junction_reader;
+
+--
+-- Name: FUNCTION index_next(most integer); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.index_next(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.index_next(most integer) TO junction_app;
+
+--
+-- Name: FUNCTION keep_records(days integer); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.keep_records(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.keep_records(days integer) TO junction_app;
+
+--
+-- Name: FUNCTION letters(); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.letters() FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.letters() TO junction_app;
+GRANT ALL ON FUNCTION audit.letters() TO junction_reader;
+
+--
+-- Name: FUNCTION milliseconds(t timestamp with time zone); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.milliseconds(t timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.milliseconds(t timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION audit.milliseconds(t timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION text_terms(t text); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.text_terms(t text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.text_terms(t text) TO junction_app;
+GRANT ALL ON FUNCTION audit.text_terms(t text) TO junction_reader;
+
+--
+-- Name: FUNCTION query_terms(t text); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.query_terms(t text) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.query_terms(t text) TO junction_app;
+GRANT ALL ON FUNCTION audit.query_terms(t text) TO junction_reader;
+
+--
+-- Name: TABLE record; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.record TO junction_app;
+GRANT SELECT ON TABLE audit.record TO junction_reader;
+
+--
+-- Name: FUNCTION record_terms(r audit.record); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.record_terms(r audit.record) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.record_terms(r audit.record) TO junction_app;
+
+--
+-- Name: FUNCTION text_pattern(t text, every boolean); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.text_pattern(t text, every boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.text_pattern(t text, every boolean) TO junction_app;
+GRANT ALL ON FUNCTION audit.text_pattern(t text, every boolean) TO junction_reader;
+
+--
+-- Name: FUNCTION text_query(t text, every boolean); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.text_query(t text, every boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.text_query(t text, every boolean) TO junction_app;
+GRANT ALL ON FUNCTION audit.text_query(t text, every boolean) TO junction_reader;
+
+--
+-- Name: TABLE term; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.term TO junction_app;
+GRANT SELECT ON TABLE audit.term TO junction_reader;
+
+--
+-- Name: FUNCTION search(query text, since timestamp with time zone, until timestamp with time zone, most integer); Type: ACL; Schema: audit; Owner: -
+--
+
+REVOKE ALL ON FUNCTION audit.search(query text, since timestamp with time zone, until timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION audit.search(query text, since timestamp with time zone, until timestamp with time zone, most integer) TO junction_app;
+GRANT ALL ON FUNCTION audit.search(query text, since timestamp with time zone, until timestamp with time zone, most integer) TO junction_reader;
 
 --
 -- Name: TABLE party_key; Type: ACL; Schema: auth; Owner: -
@@ -3591,6 +4819,46 @@ GRANT SELECT ON TABLE api_reader.daily TO junction_reader;
 --
 
 GRANT SELECT ON TABLE api_reader.failure TO junction_reader;
+
+--
+-- Name: TABLE actor; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.actor TO junction_app;
+GRANT SELECT ON TABLE audit.actor TO junction_reader;
+
+--
+-- Name: TABLE daily; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.daily TO junction_app;
+GRANT SELECT ON TABLE audit.daily TO junction_reader;
+
+--
+-- Name: TABLE failure; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.failure TO junction_app;
+GRANT SELECT ON TABLE audit.failure TO junction_reader;
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.idempotency TO junction_reader;
+
+--
+-- Name: TABLE last_hour; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.last_hour TO junction_app;
+GRANT SELECT ON TABLE audit.last_hour TO junction_reader;
+
+--
+-- Name: TABLE page_key; Type: ACL; Schema: audit; Owner: -
+--
+
+GRANT SELECT ON TABLE audit.page_key TO junction_app;
 
 --
 -- Name: TABLE own_key; Type: ACL; Schema: auth; Owner: -
