@@ -34,6 +34,7 @@ struct config {
 	int64_t check_down_after, check_up_after, checks_at_once;
 	int64_t protect_percent;
 	int64_t history_days, forget_nodes_after_ms, watch_patience_ms;
+	int64_t audit_days, idempotency_hours; /* days 0: for ever */
 
 	const char *hook_server; /* NULL: none */
 	bool hook_builtin;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "server/api_reader/api_reader.h"
+#include "server/audit/audit.h"
 #include "server/auth/auth.h"
 #include "server/config.h"
 #include "server/db/migrate.h"
@@ -169,11 +170,11 @@ static bool start_lanes(struct server *s)
 		.database_url = c->database_url,
 		.threads = (int)c->lane_threads,
 		.change_connections = (int)c->change_connections,
-		.queue_limit = (int)c->queue_limit,
 		.search_connections = (int)c->search_connections,
+		.queue_limit = (int)c->queue_limit,
 		.statement_timeout_ms = c->statement_timeout_ms,
-		.lock_timeout_ms = c->lock_timeout_ms,
 		.search_timeout_ms = c->search_timeout_ms,
+		.lock_timeout_ms = c->lock_timeout_ms,
 	};
 	s->egress = make_policy(c, s->rpc, s->admin);
 	s->fetch = fetch_start(&fetch);
@@ -243,9 +244,11 @@ static bool start_services(struct server *s)
 		.spool_limit = c->spool_limit,
 		.history_days = (int)c->history_days,
 	};
+	const struct audit_options audit = {c->audit_days, c->idempotency_hours};
 	notes_start(s->lanes);
 	registry_start(&registry, s->lanes, s->checks);
 	api_reader_start(&reader, s->lanes);
+	audit_start(&audit, s->lanes);
 	return auth_start(&auth, s->lanes) && start_extensions(s);
 }
 
@@ -270,7 +273,8 @@ static void serve(struct server *s, const sigset_t *ending)
 {
 	bool said = false;
 	do {
-		bool ready = lanes_ready(s->lanes) && registry_ready() && extension_ready();
+		bool ready = lanes_ready(s->lanes) && registry_ready() && audit_ready() &&
+			     extension_ready();
 		rpc_set_serving(s->rpc, ready);
 		if (ready && !said) {
 			puts("ready");
@@ -307,6 +311,7 @@ static void take_apart(struct server *s)
 	rpc_free(&s->rpc);
 	extension_stop();
 	auth_stop();
+	audit_stop();
 	api_reader_stop();
 	registry_stop();
 	stream_lane_stop(&s->streams);

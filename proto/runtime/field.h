@@ -1,8 +1,8 @@
 /*
  * Field: where a message keeps its fields. protobuf-c makes a C struct of a message; its descriptor
  * says at which offset the value stands, and at which other one its count (repeated), the number of
- * the member that is set (oneof, proto3 optional) or a has_ flag (proto2). Internal to
- * proto/runtime; any thread.
+ * the member that is set (oneof, proto3 optional) or a has_ flag (proto2). For what treats messages
+ * as tables; any thread.
  */
 #ifndef JUNCTION_PROTO_RUNTIME_FIELD_H
 #define JUNCTION_PROTO_RUNTIME_FIELD_H

@@ -291,6 +291,49 @@ def test_extensions(document, extension_ports):
     assert document.call("post", "/v1/function/invoke", {"waitMs": -1}).status == 400
 
 
+# --- the audit log ------------------------------------------------------------------------------
+
+RECORD = {"optType": 1, "resultType": 0, "content": "c", "sourceNode": "n", "namespace": "answers",
+          "severity": 6, "eventTime": 1, "target": "t", "ext": {"a": [1.0]}}
+
+
+def test_audit_logs(document):
+    path = "/mw/v1/audit/write"
+    body = document.closed["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    document.validate(body["schema"], RECORD)
+    key = {"Idempotency-Key": "k"}
+    assert document.call("post", path, RECORD, key).json()["results"]
+    assert document.call("post", path, {}, key).status == 400
+    assert document.call("post", path, {**RECORD, "optType": 2}, key).status == 409
+    assert document.call("post", path, "{", {"Host": "elsewhere.example"}).status == 421
+    many = document.call("post", "/v1/audit/write-batch", {"records": [RECORD, {}]}).json()
+    assert [list(outcome) for outcome in many["outcomes"]] == [["record"], ["error"]]
+    assert document.call("post", "/v1/audit/write-batch", {}).status == 400
+    lines = document.call("post", "/v1/audit/write-stream", json.dumps(RECORD) + "\n{}").json()
+    assert lines["written"] == lines["refused"] == "1" and lines["refusals"]
+    assert document.call("post", "/v1/audit/write-stream", "{").status == 400
+
+
+def test_audit_is_found(document):
+    path, ever = "/mw/v1/audit/find", {"startTime": 4102444800000, "endTime": 0}
+    assert document.bridge.post("/mw/v1/audit/write", RECORD).status == 200
+    body = document.closed["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    name = {"field": "namespace", "operator": "InList", "value": ["answers"]}
+    request = {**ever, "fields": ["id", "ext"],
+               "filter": {"op": "or", "subFilter": [{"expr": [name]}]}}
+    document.validate(body["schema"], request)
+    found = document.call("post", path, request).json()["result"]["records"]
+    assert found[0].keys() == {"id", "ext"}
+    assert document.call("post", path, ever).json()["result"]["continuationPoint"]
+    assert document.call("post", path, {**ever, "prevQuery": True}).status == 400
+    assert document.call("post", path, "{}", {"Origin": "http://elsewhere.example"}).status == 403
+    export = "/v1/audit/export"
+    assert document.call("post", export, {"fields": ["id"]}).body.startswith(b'{"id":"')
+    assert document.call("get", export, target=f"{export}?format=EXPORT_FORMAT_CSV").status == 200
+    assert document.call("get", export, target=f"{export}?fields=x").status == 400
+    assert document.call("post", export, {"filter": {}}).status == 400
+
+
 # --- what is no operation of a service ----------------------------------------------------------
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/mw/server/health", "/openapi.json",

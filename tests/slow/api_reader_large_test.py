@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import observe
 import programs
 import raw_upstream
 import reading
@@ -20,17 +21,6 @@ ANSWER = json.dumps({"code": 0, "data": {"jobId": "j1"}}).encode()
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n"
 
 
-def rss(program):
-    with open(f"/proc/{program.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
-def is_plain(program):
-    """Sanitizers keep memory that was freed: then there is nothing to be measured."""
-    with open(f"/proc/{program.process.pid}/maps", encoding="ascii") as maps:
-        return not any(name in line for line in maps for name in ("libasan", "libtsan"))
-
-
 class Watched:
     """Notes the most that programs grow by, and the time."""
 
@@ -40,9 +30,9 @@ class Watched:
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
-        before = [rss(program) for program in self.watched]
+        before = [observe.rss(program) for program in self.watched]
         while not self.over.wait(0.01):
-            self.most = max(self.most, *(rss(program) - idle
+            self.most = max(self.most, *(observe.rss(program) - idle
                                          for program, idle in zip(self.watched, before)))
 
     def __enter__(self):
@@ -54,7 +44,7 @@ class Watched:
         self.over.set()
         self.thread.join()
         print(f"{self.name}: {SIZE / seconds / (1 << 20):.0f} MiB/s, grown by {self.most >> 10} KiB")
-        if is_plain(self.watched[0]):
+        if observe.is_plain(self.watched[0]):
             assert self.most < MOST
 
 

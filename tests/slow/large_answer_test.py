@@ -6,22 +6,12 @@ import time
 
 import pytest
 
+import observe
 import programs
 import raw_upstream
 
 SIZE = 256 << 20
 MOST = 32 << 20  # that server and bridge may grow by
-
-
-def rss(program):
-    with open(f"/proc/{program.process.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
-
-
-def is_plain(program):
-    """Sanitizers keep memory that was freed: then there is nothing to be measured."""
-    with open(f"/proc/{program.process.pid}/maps", encoding="ascii") as maps:
-        return not any(name in line for line in maps for name in ("libasan", "libtsan"))
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +35,18 @@ class Watched:
     """Notes the most that programs have grown by."""
 
     def __init__(self, *watched):
-        self.watched = [(program, rss(program)) for program in watched]
+        self.watched = [(program, observe.rss(program)) for program in watched]
         self.most, self.count, self.began = 0, 0, time.monotonic()
 
     def look(self):
         self.count += 1
         if self.count % 256 == 0:
-            self.most = max(self.most, *(rss(program) - before for program, before in self.watched))
+            self.most = max(self.most, *(observe.rss(program) - before for program, before in self.watched))
 
     def end(self, name):
         seconds = time.monotonic() - self.began
         print(f"{name}: {SIZE / seconds / (1 << 20):.0f} MiB/s, grown by {self.most >> 10} KiB")
-        if is_plain(self.watched[0][0]):
+        if observe.is_plain(self.watched[0][0]):
             assert self.most < MOST
 
 

@@ -1,4 +1,5 @@
-"""What a program tells of itself: its metrics, checked against Prometheus' text format, and its log."""
+"""What a program tells of itself: its metrics, checked against Prometheus' text format, its log; and
+what the kernel tells of it."""
 
 import re
 import time
@@ -16,6 +17,18 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < end, "did not come"
         time.sleep(0.01)
+
+
+def rss(program):
+    """Bytes of memory that it has."""
+    with open(f"/proc/{program.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def is_plain(program):
+    """Sanitizers keep memory that was freed: then there is nothing to be measured."""
+    with open(f"/proc/{program.process.pid}/maps", encoding="ascii") as maps:
+        return not any(name in line for line in maps for name in ("libasan", "libtsan"))
 
 
 def parse(text):

@@ -232,7 +232,8 @@ class Stubs:
         self.folder = tempfile.mkdtemp(prefix="jt-stubs-")
         protos = ["junction/v1/options.proto", "junction/v1/registry.proto",
                   "junction/v1/extension.proto", "junction/v1/api_reader.proto",
-                  "junction/v1/auth.proto", "junction/v1/trial.proto", "grpc/reflection/v1/reflection.proto",
+                  "junction/v1/auth.proto", "junction/v1/audit.proto",
+                  "junction/v1/trial.proto", "grpc/reflection/v1/reflection.proto",
                   "google/api/http.proto", "google/api/annotations.proto", "google/api/httpbody.proto",
                   "google/rpc/status.proto", "google/rpc/error_details.proto",
                   "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"]
@@ -262,6 +263,8 @@ class Stubs:
         self.api_reader_grpc = importlib.import_module("junction.v1.api_reader_pb2_grpc")
         self.auth = importlib.import_module("junction.v1.auth_pb2")
         self.auth_grpc = importlib.import_module("junction.v1.auth_pb2_grpc")
+        self.audit = importlib.import_module("junction.v1.audit_pb2")
+        self.audit_grpc = importlib.import_module("junction.v1.audit_pb2_grpc")
         self.trial = importlib.import_module("junction.v1.trial_pb2")
         self.trial_grpc = importlib.import_module("junction.v1.trial_pb2_grpc")
         self.status = importlib.import_module("google.rpc.status_pb2")

@@ -87,6 +87,9 @@ static void flags_say_raw_map_list_and_optional(void **state)
 	assert_int_equal(field("junction.v1.QueryServicesRequest", "url")->flags, API_ONE_OR_MANY);
 	assert_int_equal(field("junction.v1.ListServersResponse", "data")->flags, API_MAP);
 	assert_int_equal(field("junction.v1.ServiceInfo", "nodes")->flags, 0);
+	assert_int_equal(
+		field("junction.v1.FilterExpr", "value")->flags, API_RAW_JSON | API_ONE_OR_MANY);
+	assert_int_equal(field("junction.v1.AuditRecord", "roles")->flags, API_OMIT_EMPTY);
 }
 
 static void flags_say_number_as_text_and_rest(void **state)
@@ -135,6 +138,9 @@ static void a_method_has_its_types_and_rules(void **state)
 	assert_int_equal(api_methods[API_API_READER_QUERY].profile, API_READER);
 	assert_int_equal(api_methods[API_REGISTRY_REGISTER_EXTENSION].profile, API_EXTENSION);
 	assert_int_equal(api_methods[API_AUTH_PUT_PARTY_KEY].access, API_ACCESS_ADMIN);
+	assert_int_equal(api_methods[API_AUDIT_WRITE].profile, API_LOG);
+	assert_int_equal(api_methods[API_AUDIT_FIND].profile, API_MW_NUMBER);
+	assert_int_equal(api_methods[API_AUDIT_FIND].access, API_ACCESS_AUDIT);
 }
 
 static void routes_stand_in_the_protos_order(void **state)

@@ -202,6 +202,12 @@ REFUSALS = {
     "one or many of a single field": (
         "repeated string more", "string more",
         "field junction.v1.RegisterRequest.more is one_or_many but not repeated"),
+    "leaving out what is single": (
+        "Sample inner = 2", "Sample inner = 2 [(junction.v1.field).omit_empty = true]",
+        "field junction.v1.RegisterRequest.inner is omit_empty but not repeated"),
+    "leaving out a map": (
+        "samples = 4", "samples = 4 [(junction.v1.field).omit_empty = true]",
+        "field junction.v1.RegisterRequest.samples is omit_empty but not repeated"),
     "a number as text that is no string": (
         "string name = 1;", "int32 name = 1 [(junction.v1.field).number_as_text = true];",
         "field junction.v1.RegisterRequest.name is number_as_text but no single string"),

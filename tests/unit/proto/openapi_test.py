@@ -14,6 +14,7 @@ import "google/api/httpbody.proto";
 import "google/protobuf/struct.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
+import "google/rpc/status.proto";
 import "junction/v1/options.proto";
 
 // Keeps things.
@@ -101,6 +102,21 @@ service Keeper {
       additional_bindings { put: "/extension/add" body: "*" }
     };
     option (junction.v1.method) = { access: ACCESS_WRITE profile: PROFILE_EXTENSION };
+  }
+  // Logs it.
+  rpc Log(Small) returns (Outcome) {
+    option (google.api.http) = { post: "/mw/log" body: "*" };
+    option (junction.v1.method) = { access: ACCESS_WRITE profile: PROFILE_LOG };
+  }
+  // Audits it.
+  rpc Audit(Small) returns (Outcome) {
+    option (google.api.http) = { post: "/mw/audit" body: "*" };
+    option (junction.v1.method) = { access: ACCESS_AUDIT profile: PROFILE_MW_NUMBER };
+  }
+  // Hears lines that could come from headers.
+  rpc HearHeaded(stream Headed) returns (Outcome) {
+    option (google.api.http) = { post: "/v1/hear/headed" body: "*" };
+    option (junction.v1.method) = { access: ACCESS_WRITE };
   }
   // Is not there over HTTP. No REST route: it is a secret.
   rpc Hide(Hidden) returns (Hidden) {
@@ -206,6 +222,14 @@ message Headed {
   optional int64 size = 2 [(junction.v1.field).header = "X-Size"];
   // Its color.
   string color = 3;
+}
+
+// What came of it.
+message Outcome {
+  // Required: many.
+  repeated Small some = 1 [(junction.v1.field).omit_empty = true];
+  // Required: why not.
+  google.rpc.Status error = 2;
 }
 
 // Not seen.
@@ -346,10 +370,16 @@ def test_profiles_answer_as_the_bridge_does(document):
                                                             reference("Small")]
     assert answer(document, "get", "/v1/read/load", "*/*").keys() == {"description"}
     assert answer(document, "post", "/extension/add") == reference("Small")
+    assert answer(document, "post", "/mw/log")["allOf"] == [reference("LogSuccess"),
+                                                            reference("Outcome")]
+    assert answer(document, "post", "/mw/audit")["allOf"] == [reference("MwNumberSuccess"),
+                                                              reference("Outcome")]
     for path, verb, name in (("/v1/things", "get", "FateRefusal"), ("/mw/say", "post", "MwRefusal"),
                              ("/mw/things", "get", "MwRefusal"), ("/v1/tell", "get", "Refusal"),
                              ("/v1/ask", "post", "HookRefusal"),
                              ("/v1/read", "get", "ReaderRefusal"),
+                             ("/mw/log", "post", "LogRefusal"),
+                             ("/mw/audit", "post", "MwNumberRefusal"),
                              ("/v1/read/load", "get", "ReaderRefusal"),
                              ("/extension/add", "post", "ExtensionRefusal")):
         assert operation(document, verb, path)["responses"]["4XX"] == {
@@ -390,6 +420,19 @@ def test_a_client_stream_takes_lines_or_bytes(document):
     assert parameters(document, "post", "/v1/upload/{name}").keys() == {
         ("path", "name"), ("query", "from"), ("query", "words"), ("query", "size"),
         ("header", "X-Owner")}
+
+
+def test_lines_take_nothing_from_headers(document):
+    assert parameters(document, "post", "/v1/hear/headed") == {}
+
+
+def test_what_may_be_left_out_is_not_required(document):
+    assert document["components"]["schemas"]["Outcome"]["required"] == ["error"]
+
+
+def test_a_status_is_that_of_refusals(document):
+    assert plain(properties(document, "Outcome")["error"]) == reference("Status")
+    assert "google.rpc.Status" not in document["components"]["schemas"]
 
 
 def test_bytes_may_come_as_a_part_of_a_form(document):

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "junction/v1/audit.pb-c.h"
 #include "junction/v1/auth.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 #include "proto/runtime/guard.h"
@@ -286,6 +287,65 @@ static void one_value_stands_for_a_list_where_allowed(void **state)
 		"junction.v1.ServiceInfo", "{\"nodes\":\"a\"}", "nodes: must be a list");
 }
 
+static void a_list_is_left_out_while_it_is_empty_where_said(void **state)
+{
+	const struct api_message *type = type_named("junction.v1.AuditRecord");
+
+	assert_json(type, "{\"id\":\"1\",\"roles\":[]}", "{\"id\":\"1\"}");
+	assert_json(type, "{\"roles\":[\"\"]}", "{\"roles\":[\"\"]}");
+}
+
+/* The values of a condition, as the server gets them. */
+static const Audit__FilterExpr *condition(const char *value)
+{
+	const struct api_message *type = type_named("junction.v1.FilterExpr");
+	struct text wire =
+		guard_pack(arena, message_of(type, arena_printf(arena, "{\"value\":%s}", value)));
+
+	return (const Audit__FilterExpr *)guard_unpack(arena, type->descriptor, wire, &status);
+}
+
+static void raw_json_may_be_one_or_many(void **state)
+{
+	static const char *const single[] = {
+		"1", "-9223372036854775808", "1.50", "\"\\u4e2d\\u0000\"", "true", "{ \"a\":[1] }"};
+	const Audit__FilterExpr *got = condition("[ null,1e2 , \"null\",[2 ],{}]");
+	static const char *const many[] = {"null", "1e2", "\"null\"", "[2 ]", "{}"};
+
+	assert_int_equal(got->n_value, 5);
+	for (size_t i = 0; i < got->n_value; i++)
+		assert_string_equal(got->value[i], many[i]);
+	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
+		got = condition(single[i]);
+		assert_int_equal(got->n_value, 1);
+		assert_string_equal(got->value[0], single[i]);
+	}
+	assert_int_equal(condition("[]")->n_value, 0);
+	assert_int_equal(condition("null")->n_value, 0);
+}
+
+static void raw_json_tells_a_word_from_a_text(void **state)
+{
+	const struct api_message *type = type_named("junction.v1.FindRequest");
+	Audit__FindRequest *got = message_of(type, "{\"prevQuery\":true}");
+
+	assert_string_equal(got->prev_query, "true");
+	got = message_of(type, "{\"prevQuery\":\"true\"}");
+	assert_string_equal(got->prev_query, "\"true\"");
+	got = message_of(type, "{\"prevQuery\":null}");
+	assert_string_equal(got->prev_query, "");
+}
+
+static void a_status_is_written_inside_a_message(void **state)
+{
+	static const char json[] =
+		"{\"error\":{\"code\":3,\"message\":\"content: is required\",\"details\":["
+		"{\"@type\":\"type.googleapis.com/google.rpc.BadRequest\",\"fieldViolations\":["
+		"{\"field\":\"content\",\"description\":\"is required\",\"reason\":\"\"}]}]}}";
+
+	assert_json(type_named("junction.v1.WriteOutcome"), json, json);
+}
+
 static void fields_without_presence_are_always_written(void **state)
 {
 	assert_json(type_named("junction.v1.ServiceInfo"), "{}",
@@ -418,6 +478,10 @@ int main(void)
 		TEST(the_type_of_an_any_is_no_rest),
 		TEST(a_rest_that_cannot_join_is_refused),
 		TEST(one_value_stands_for_a_list_where_allowed),
+		TEST(a_list_is_left_out_while_it_is_empty_where_said),
+		TEST(raw_json_may_be_one_or_many),
+		TEST(raw_json_tells_a_word_from_a_text),
+		TEST(a_status_is_written_inside_a_message),
 		TEST(fields_without_presence_are_always_written),
 		TEST(maps_are_objects),
 		TEST(a_map_value_that_the_wire_left_out_is_empty),

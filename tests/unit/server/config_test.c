@@ -166,9 +166,14 @@ static void what_is_kept_has_an_end(void **state)
 {
 	const struct config *c = READ(URL);
 	assert_int_equal(c->history_days, 90);
+	assert_int_equal(c->audit_days, 0);
+	assert_int_equal(c->idempotency_hours, 24);
 	assert_int_equal(c->forget_nodes_after_ms, 3600000);
 	assert_int_equal(c->watch_patience_ms, 30000);
 	REFUSED("--history-days", URL, "--history-days=0");
+	REFUSED("--audit-days", URL, "--audit-days=36501");
+	REFUSED("--idempotency-hours", URL, "--idempotency-hours=0");
+	REFUSED("--idempotency-hours", URL, "--idempotency-hours=8761");
 	REFUSED("--forget-nodes-after-ms", URL, "--forget-nodes-after-ms=-1");
 	REFUSED("--watch-patience-ms", URL, "--watch-patience-ms=99");
 }
@@ -189,10 +194,10 @@ int main(void)
 		cmocka_unit_test(the_socket_is_one_more_address),
 		cmocka_unit_test(a_wrong_value_is_refused_by_name),
 		cmocka_unit_test(nodes_are_checked_unless_said),
+		cmocka_unit_test(searches_have_connections_and_a_time_of_their_own),
 		cmocka_unit_test(what_is_kept_has_an_end),
 		cmocka_unit_test(migrate_is_a_command),
 	};
 	clearenv();
 	return cmocka_run_group_tests(tests, NULL, NULL);
-		cmocka_unit_test(searches_have_connections_and_a_time_of_their_own),
 }

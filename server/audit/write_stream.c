@@ -1,0 +1,55 @@
+/* A stream of records: the next one is received while others are under way, and takes the memory
+ * that it came in along. */
+#include "proto/runtime/rpc_status.h"
+#include "server/audit/writes.h"
+#include "steps.gen.h"
+
+enum { REFUSALS_MOST = 100 };
+
+static Audit__WriteRefusal *refusal(struct call *c, const struct write_outcome *o)
+{
+	Audit__WriteRefusal *out = arena_alloc(c->arena, sizeof(*out));
+
+	audit__write_refusal__init(out);
+	out->index = o->index;
+	out->error = rpc_status(c->arena, &o->status);
+	return out;
+}
+
+static enum next answer(struct call *c)
+{
+	const struct writes_end *end = writes_end(c);
+	Audit__WriteStreamResponse response = AUDIT__WRITE_STREAM_RESPONSE__INIT;
+
+	response.written = end->written;
+	response.repeated = end->repeated;
+	response.refused = end->refused;
+	response.n_refusals = end->count;
+	response.refusals = arena_array(c->arena, end->count, sizeof(*response.refusals));
+	for (size_t i = 0; i < end->count; i++)
+		response.refusals[i] = refusal(c, &end->outcomes[i]);
+	return REPLY(c, &response);
+}
+
+static enum next received(struct call *c);
+
+static enum next receive(struct call *c)
+{
+	return stream_receive(c, received);
+}
+
+static enum next received(struct call *c)
+{
+	const Audit__WriteRequest *in = call_request(c, Audit__WriteRequest);
+
+	if (!in)
+		return writes_wait(c, 0, answer);
+	writes_add(c, stream_take_turn(c), in);
+	return writes_wait(c, WRITES_MOST - 1, receive);
+}
+
+enum next audit_write_stream(struct call *c)
+{
+	writes_begin(c, REFUSALS_MOST, false);
+	return receive(c);
+}
