@@ -23,9 +23,12 @@ enum parameter_index {
 	GIVEN_CHECK,
 	GIVEN_CHECK_PATH,
 	GIVEN_ENABLED,
+	GIVEN_FILTER,
+	GIVEN_FORMAT,
 	GIVEN_HEADER,
 	GIVEN_KEEP,
 	GIVEN_LEASE,
+	GIVEN_LIMIT,
 	GIVEN_METADATA,
 	GIVEN_METHOD,
 	GIVEN_NODE,
@@ -33,7 +36,10 @@ enum parameter_index {
 	GIVEN_PARAM,
 	GIVEN_PROTOCOL,
 	GIVEN_REQUEST,
+	GIVEN_SINCE,
+	GIVEN_UNTIL,
 	GIVEN_WEIGHT,
+	GIVEN_WHERE,
 	GIVEN_WIDE,
 	GIVEN_COUNT
 };
@@ -134,6 +140,13 @@ const char *cli_purpose(struct arena *a);
 
 int cli_upload(struct cli *cli, const struct command *command, char **arguments);
 int cli_download(struct cli *cli, const struct command *command, char **arguments);
+int cli_audit(struct cli *cli, const struct command *command, char **arguments);
+int cli_audit_write(struct cli *cli, const struct command *command, char **arguments);
+int cli_audit_export(struct cli *cli, const struct command *command, char **arguments);
+
+/* Calls a method that streams google.api.HttpBody, and writes what comes to the file (--output), or
+ * to standard output. Returns the exit code. */
+int cli_save(struct cli *cli, const struct api_method *method, const ProtobufCMessage *request);
 
 /* How far a long transfer is, on one line of standard error that is written anew now and then, if
  * that is a terminal. */
@@ -141,6 +154,8 @@ struct progress {
 	const char *name;
 	int64_t total; /* bytes; -1: not known */
 	int64_t done;
+	double part;          /* of the whole that is done, 0 to 1; less: not known but by bytes */
+	int64_t records;      /* that came so far */
 	int64_t begun, shown; /* on clock_now() */
 	bool terminal;
 };

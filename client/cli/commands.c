@@ -20,12 +20,21 @@ const struct parameter parameters[] = {
 		"register-node: path of the HTTP check."},
 	[GIVEN_ENABLED] = {"--enabled", "enabled", OPTION_STRING, "true|false",
 		"register-node, update-node: whether it may be called."},
+	[GIVEN_FILTER] = {"--filter", NULL, OPTION_STRING, "JSON",
+		"audit, audit-export: a Filter, such as "
+		"{\"expr\":[{\"field\":\"severity\",\"operator\":\"GreaterThan\",\"value\":"
+		"\"notice\"}"
+		"]}."},
+	[GIVEN_FORMAT] = {"--format", NULL, OPTION_STRING, "ndjson|csv",
+		"audit-export: form of the file; ndjson if not given."},
 	[GIVEN_HEADER] = {"--header", "header", OPTION_LIST, "NAME=VALUE", "call: request header."},
 	[GIVEN_KEEP] = {"--keep", NULL, OPTION_FLAG, NULL,
 		"register-node: stay, send heartbeats until Ctrl-C, then deregister."},
 	[GIVEN_LEASE] = {"--lease", "lease_ms", OPTION_STRING, "DURATION",
 		"register-node: how long it lives after a heartbeat, such as 500ms, 10s or 2m; "
 		"without it until it is deregistered, with --keep 10s."},
+	[GIVEN_LIMIT] = {"--limit", NULL, OPTION_STRING, "NUMBER",
+		"audit: how many records at most; 100 if not given."},
 	[GIVEN_METADATA] = {"--metadata", "metadata", OPTION_STRING, "JSON",
 		"register-node, update-node: any JSON object."},
 	[GIVEN_METHOD] = {"--method", "method", OPTION_STRING, "METHOD",
@@ -33,14 +42,23 @@ const struct parameter parameters[] = {
 	[GIVEN_NODE] = {"--node", "node", OPTION_STRING, "NAME",
 		"register-node: its name, hostname-starttime; made if not given."},
 	[GIVEN_OUTPUT] = {"--output", NULL, OPTION_STRING, "FILE",
-		"download: where the table goes; standard output if not given."},
+		"download, audit-export: where it goes; standard output if not given."},
 	[GIVEN_PARAM] = {"--param", "param", OPTION_LIST, "NAME=VALUE", "call: query parameter."},
 	[GIVEN_PROTOCOL] = {"--protocol", "protocol", OPTION_STRING, "http|https",
 		"register, register-node: what it speaks."},
 	[GIVEN_REQUEST] = {"--request", "request_body", OPTION_STRING, "JSON",
 		"upload: the third party's own parameters, a JSON object; {} if not given."},
+	[GIVEN_SINCE] = {"--since", NULL, OPTION_STRING, "TIME",
+		"audit, audit-export: from when on: a duration until now, such as 30m, 12h or 7d, "
+		"or a "
+		"time, such as 2026-11-22, '2026-11-22 08:30:00' (of this machine's zone) or "
+		"milliseconds since 1970; audit: 1d, audit-export: the beginning, if not given."},
+	[GIVEN_UNTIL] = {"--until", NULL, OPTION_STRING, "TIME",
+		"audit, audit-export: until when; now if not given."},
 	[GIVEN_WEIGHT] = {"--weight", "weight", OPTION_STRING, "NUMBER",
 		"register-node, update-node: its share of the calls."},
+	[GIVEN_WHERE] = {"--where", NULL, OPTION_LIST, "FIELD=VALUE",
+		"audit, audit-export: only records whose field equals the value; repeatable."},
 	[GIVEN_WIDE] = {"--wide", NULL, OPTION_FLAG, NULL,
 		"nodes: also check, reason of the health, and metadata."},
 };
@@ -103,6 +121,20 @@ const struct command commands[] = {
 	{"download", "SERVER JOB", "fetch the table that a third party's job has made", 2, 2,
 		API_API_READER_DOWNLOAD, TAKES(OUTPUT), {"server_name", "job_id"},
 		.run = cli_download},
+	{"audit", "[TEXT]", "show audit records, the newest first; with TEXT those that say it", 0,
+		1, API_AUDIT_FIND,
+		TAKES(FILTER) | TAKES(LIMIT) | TAKES(SINCE) | TAKES(UNTIL) | TAKES(WHERE),
+		.run = cli_audit},
+	{"audit-write", "FILE...",
+		"write audit records, a JSON object a line as Audit.Write takes them (- is "
+		"standard "
+		"input)",
+		1, INT_MAX, API_AUDIT_WRITE_STREAM, 0, .run = cli_audit_write},
+	{"audit-export", "[TEXT]", "write audit records to a file, the oldest first", 0, 1,
+		API_AUDIT_EXPORT,
+		TAKES(FILTER) | TAKES(FORMAT) | TAKES(OUTPUT) | TAKES(SINCE) | TAKES(UNTIL) |
+			TAKES(WHERE),
+		.run = cli_audit_export},
 	{"extensions", "", "list the extensions of the server's host", 0, 0,
 		API_REGISTRY_LIST_EXTENSIONS, 0, {NULL}, show_extensions},
 	{"rpc", "METHOD [JSON|-]", "call any RPC, such as Registry.ListNodes", 1, 2, -1, 0,

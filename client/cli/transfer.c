@@ -7,6 +7,7 @@
 #include "client/cli/cli.h"
 #include "google/api/httpbody.pb-c.h"
 #include "junction/v1/api_reader.pb-c.h"
+#include "junction/v1/audit.pb-c.h"
 
 enum { PIECE = 256 * 1024 };
 
@@ -99,6 +100,23 @@ int cli_upload(struct cli *cli, const struct command *command, char **arguments)
 
 /* --- download --------------------------------------------------------------------------------- */
 
+/* What an export says of itself. */
+static void take_progress(struct progress *progress, const Google__Api__HttpBody *body)
+{
+	for (size_t i = 0; i < body->n_extensions; i++) {
+		const Google__Protobuf__Any *any = body->extensions[i];
+		if (strcmp(any->type_url, "type.googleapis.com/junction.v1.ExportProgress") != 0)
+			continue;
+		Audit__ExportProgress *export =
+			audit__export_progress__unpack(NULL, any->value.len, any->value.data);
+		if (!export)
+			continue;
+		progress->part = export->part;
+		progress->records = export->records;
+		audit__export_progress__free_unpacked(export, NULL);
+	}
+}
+
 static int write_pieces(struct junction_stream *stream, FILE *file, const char *name)
 {
 	struct junction_reply *reply;
@@ -112,6 +130,7 @@ static int write_pieces(struct junction_stream *stream, FILE *file, const char *
 			       JUNCTION_NEXT_MESSAGE) {
 		const Google__Api__HttpBody *body = (const void *)junction_reply_message(reply);
 		good = !body->data.len || fwrite(body->data.data, body->data.len, 1, file) == 1;
+		take_progress(&progress, body);
 		progress_add(&progress, body->data.len);
 		junction_reply_free(&reply);
 	}
@@ -123,15 +142,11 @@ static int write_pieces(struct junction_stream *stream, FILE *file, const char *
 	return next == JUNCTION_NEXT_END ? EXIT_DONE : cli_failed(&error);
 }
 
-int cli_download(struct cli *cli, const struct command *command, char **arguments)
+int cli_save(struct cli *cli, const struct api_method *method, const ProtobufCMessage *request)
 {
-	const struct api_method *method = &api_methods[command->method];
-	ProtobufCMessage *request = cli_request(cli, command, method, command->fields, arguments);
 	const char *path = cli->given[GIVEN_OUTPUT].text;
-
-	if (!request)
-		return EXIT_USAGE;
 	FILE *file = path ? fopen(path, "wb") : stdout;
+
 	if (!file)
 		return cli_usage("%s: %s", path, strerror(errno));
 	struct junction_stream *stream = junction_stream_open(
@@ -143,4 +158,12 @@ int cli_download(struct cli *cli, const struct command *command, char **argument
 		code = EXIT_REFUSED;
 	}
 	return code;
+}
+
+int cli_download(struct cli *cli, const struct command *command, char **arguments)
+{
+	const struct api_method *method = &api_methods[command->method];
+	ProtobufCMessage *request = cli_request(cli, command, method, command->fields, arguments);
+
+	return request ? cli_save(cli, method, request) : EXIT_USAGE;
 }
