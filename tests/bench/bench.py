@@ -26,6 +26,12 @@ Areas; without one, all:
             memory that server and bridge grow by                      goal: 0.7
             a hook beside its third party itself, and InvokeFunction with 10 extensions beside one
             extension itself                                           no goal
+  audit     Audit.Write, 256 outstanding, durable, beside pgbench's single-row INSERTs of the same
+            row by 64 clients; how far the index is behind, and its rate      goal: 2
+            the same beside libpq alone with batches of 256, and over HTTP, 100 connections
+                                                                       no goal
+            Find among a million records, p99 of 200 calls of each kind; with --rows among so many
+            beside a million                                           goal: 0.5
   stream    a million messages of one number by a server stream: gRPC beside a bare C core stream,
             NDJSON and SSE through the bridge beside gRPC              no goal: for orientation
 
@@ -49,7 +55,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 AREAS = ["rpc", "register", "heartbeat", "watch", "call", "lookup", "bridge", "json", "gateway",
-         "reader", "stream"]
+         "reader", "audit", "stream"]
 
 
 def arguments():
@@ -59,6 +65,9 @@ def arguments():
     parser.add_argument("area", nargs="?", choices=AREAS)
     parser.add_argument("--json", action="store_true", help="print a list of objects")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
+    parser.add_argument("--rows", type=int, default=0,
+                        help="audit: a second log of so many records, such as 10000000; says first "
+                             "what disk it needs")
     parser.add_argument("--seconds", type=int, default=4,
                         help="of each measurement that has no end of its own (default 4)")
     return parser.parse_args()
@@ -66,6 +75,7 @@ def arguments():
 
 OPTIONS = arguments()
 os.environ["JUNCTION_BUILD"] = os.path.abspath(OPTIONS.build)
+import area_audit  # noqa: E402
 import area_call  # noqa: E402
 import area_calls  # noqa: E402
 import area_gateway  # noqa: E402
@@ -101,6 +111,7 @@ class Bench:
     def __init__(self, stack):
         self.stack = stack
         self.seconds = OPTIONS.seconds
+        self.rows_most = OPTIONS.rows
         self.pids = {}
         self.rows = []
 
@@ -129,6 +140,12 @@ class Bench:
     @functools.cached_property
     def database(self):
         return self.new_database()
+
+    @functools.cached_property
+    def stubs(self):
+        stubs = programs.Stubs()
+        self.stack.callback(stubs.remove)
+        return stubs
 
     @functools.cached_property
     def etcd(self):
@@ -176,7 +193,7 @@ def main():
             "call": area_call.measure_call, "lookup": area_lookup.measure_lookup,
             "bridge": area_calls.measure_bridge, "json": area_json.measure_json,
             "gateway": area_gateway.measure_gateway, "reader": area_reader.measure_reader,
-            "stream": area_stream.measure_stream}
+            "audit": area_audit.measure_audit, "stream": area_stream.measure_stream}
     with contextlib.ExitStack() as stack:
         bench = Bench(stack)
         for area in [OPTIONS.area] if OPTIONS.area else AREAS:
