@@ -30,8 +30,7 @@ struct piece {
 	int64_t time;    /* of the last of them */
 };
 
-struct export
-{
+struct exporting {
 	struct scan scan; /* first */
 	struct selection selection;
 	bool csv;
@@ -46,7 +45,7 @@ struct export
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-static double part_passed(const struct export *e, int64_t time)
+static double part_passed(const struct exporting *e, int64_t time)
 {
 	double whole = (double)(e->end_time - e->begin_time);
 
@@ -56,7 +55,7 @@ static double part_passed(const struct export *e, int64_t time)
 static enum next send_message(struct call *c, struct text data,
 	const Audit__ExportProgress *progress, bool more, call_step *then)
 {
-	struct export *e = c->state;
+	struct exporting *e = c->state;
 	struct text packed = guard_pack(c->turn, &progress->base);
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT, *extensions[] = {&any};
 	Google__Api__HttpBody out = GOOGLE__API__HTTP_BODY__INIT;
@@ -75,7 +74,7 @@ static enum next send_message(struct call *c, struct text data,
 
 static enum next send_end(struct call *c)
 {
-	const struct export *e = c->state;
+	const struct exporting *e = c->state;
 	Audit__ExportProgress progress = AUDIT__EXPORT_PROGRESS__INIT;
 
 	progress.records = e->records;
@@ -88,7 +87,7 @@ static enum next next_page(struct call *c);
 
 static enum next send_page(struct call *c)
 {
-	struct export *e = c->state;
+	struct exporting *e = c->state;
 	struct piece *p = e->pieces;
 	Audit__ExportProgress progress = AUDIT__EXPORT_PROGRESS__INIT;
 
@@ -104,7 +103,7 @@ static enum next send_page(struct call *c)
 /* --- pages ------------------------------------------------------------------------------------ */
 
 /* The text that a record is added to. */
-static struct piece *open_piece(struct export *e)
+static struct piece *open_piece(struct exporting *e)
 {
 	struct piece *p = e->last;
 
@@ -117,7 +116,7 @@ static struct piece *open_piece(struct export *e)
 	return p;
 }
 
-static void add_record(struct export *e, const struct rows *rows, int row)
+static void add_record(struct exporting *e, const struct rows *rows, int row)
 {
 	struct piece *p = open_piece(e);
 	struct text values[AUDIT_FIELDS];
@@ -133,7 +132,7 @@ static void add_record(struct export *e, const struct rows *rows, int row)
 	e->bytes += p->text.size - before;
 }
 
-static void add_page(struct export *e, const struct rows *rows)
+static void add_page(struct exporting *e, const struct rows *rows)
 {
 	int count = rows_count(rows);
 
@@ -159,7 +158,7 @@ static enum next read_page(struct call *c, const struct rows *rows)
 
 static enum next next_page(struct call *c)
 {
-	struct export *e = c->state;
+	struct exporting *e = c->state;
 
 	arena_clear(e->page);
 	e->last = NULL;
@@ -179,7 +178,7 @@ static enum next record_export(struct call *c)
 
 static enum next read_first_page(struct call *c, const struct rows *rows)
 {
-	struct export *e = c->state;
+	struct exporting *e = c->state;
 
 	if (e->csv)
 		export_text_csv_head(&open_piece(e)->text, &e->selection);
@@ -198,7 +197,7 @@ static enum next read_first_page(struct call *c, const struct rows *rows)
 
 static void at_end(struct call *c)
 {
-	struct export *e = c->state;
+	struct exporting *e = c->state;
 
 	arena_free(&e->page);
 }
@@ -206,7 +205,7 @@ static void at_end(struct call *c)
 enum next audit_export(struct call *c)
 {
 	const Audit__ExportRequest *in = call_request(c, Audit__ExportRequest);
-	struct export *e = ARENA_NEW(c->arena, struct export);
+	struct exporting *e = ARENA_NEW(c->arena, struct exporting);
 
 	if (in->format > AUDIT__EXPORT_FORMAT__EXPORT_FORMAT_CSV)
 		return fail_field(c, "format", "must be EXPORT_FORMAT_NDJSON or EXPORT_FORMAT_CSV");

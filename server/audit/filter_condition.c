@@ -29,8 +29,7 @@ enum {
 
 enum shape { SHAPE_COMPARE, SHAPE_BETWEEN, SHAPE_LIST, SHAPE_TERMS, SHAPE_EXISTS };
 
-struct operator
-{
+struct operation {
 	struct text name;
 	enum shape shape;
 	enum filter_use use;
@@ -39,7 +38,7 @@ struct operator
 	size_t least, most; /* values */
 };
 
-static const struct operator operators[] = {
+static const struct operation operations[] = {
 	{TEXT("Equal"), SHAPE_COMPARE, FILTER_EQUAL, "=", false, 1, 1},
 	{TEXT("NotEqual"), SHAPE_COMPARE, FILTER_EQUAL, "=", true, 1, 1},
 	{TEXT("Between"), SHAPE_BETWEEN, FILTER_ORDER, NULL, false, 2, 2},
@@ -59,7 +58,7 @@ static const struct operator operators[] = {
 
 /* A FilterExpr that has been read. */
 struct condition {
-	const struct operator* operator;
+	const struct operation *operation;
 	const struct audit_field_info *field;
 	struct text ext_path; /* of a part of ext: a jsonpath */
 	const struct filter_value *values;
@@ -123,23 +122,23 @@ static bool has_texts(const struct audit_field_info *field)
 static bool read_operator(
 	struct filter_building *b, struct text name, const char *path, struct condition *c)
 {
-	const size_t count = sizeof(operators) / sizeof(operators[0]);
+	const size_t count = sizeof(operations) / sizeof(operations[0]);
 
 	for (size_t i = 0; i < count; i++)
-		if (text_equal(operators[i].name, name))
-			c->operator= & operators[i];
+		if (text_equal(operations[i].name, name))
+			c->operation = &operations[i];
 	if (name.size == 0)
 		return refuse(b, path, "operator", "is required");
-	if (!c->operator)
+	if (!c->operation)
 		return refuse(b, path, "operator", "is no operator");
-	bool of_texts = c->operator->use == FILTER_LIKE || c->operator->use == FILTER_TERMS;
+	bool of_texts = c->operation->use == FILTER_LIKE || c->operation->use == FILTER_TERMS;
 	return !of_texts || has_texts(c->field) ||
 	       refuse(b, path, "operator", "wants a field of texts");
 }
 
 static bool check_count(struct filter_building *b, const struct condition *c, const char *path)
 {
-	const struct operator* o = c->operator;
+	const struct operation *o = c->operation;
 	const char *takes = o->most == 0   ? "no value"
 			    : o->most == 1 ? "one value"
 			    : o->most == 2 ? "two values"
@@ -160,11 +159,10 @@ static bool read_values(
 		const char *place = arena_printf(b->arena, "%s.value[%zu]", path, i);
 
 		if (!filter_value_read(b->arena, text_of(given[i]), c->field->kind,
-			    c->operator->use, place, &values[i], b->status))
+			    c->operation->use, place, &values[i], b->status))
 			return false;
-		if (c->operator->shape == SHAPE_BETWEEN && c->ext_path.data && values[i]
-				.type != values[0]
-				.type)
+		if (c->operation->shape == SHAPE_BETWEEN && c->ext_path.data &&
+			values[i].type != values[0].type)
 			return status_field(b->status, b->arena, place,
 				values[0].type == JSON_NUMBER ? "not a number" : "not a text");
 	}
@@ -190,7 +188,7 @@ struct operand {
 
 static struct operand ext_operand(const struct condition *c)
 {
-	if (c->operator->use == FILTER_EQUAL)
+	if (c->operation->use == FILTER_EQUAL)
 		return (struct operand){"v", "jsonb", ""};
 	if (c->values[0].type == JSON_NUMBER)
 		return (struct operand){"v", "jsonb", "jsonb_typeof(v) = 'number' AND "};
@@ -234,7 +232,7 @@ static struct text array_of(struct arena *a, const struct condition *c)
 /* Of a part of ext that is compared for equality, the JSON. */
 static int add_value(struct filter_building *b, const struct condition *c, size_t i)
 {
-	bool json = c->ext_path.data && c->operator->use == FILTER_EQUAL;
+	bool json = c->ext_path.data && c->operation->use == FILTER_EQUAL;
 
 	return add_parameter(&b->parameters, json ? c->values[i].raw : c->values[i].text);
 }
@@ -246,10 +244,10 @@ static void add_comparison(struct filter_building *b, const struct condition *c)
 	int first;
 
 	buffer_printf(out, "%s", o.only);
-	switch (c->operator->shape) {
+	switch (c->operation->shape) {
 	case SHAPE_COMPARE:
 		buffer_printf(
-			out, "%s %s $%d::%s", o.x, c->operator->sql, add_value(b, c, 0), o.type);
+			out, "%s %s $%d::%s", o.x, c->operation->sql, add_value(b, c, 0), o.type);
 		break;
 	case SHAPE_BETWEEN:
 		first = add_value(b, c, 0);
@@ -264,7 +262,7 @@ static void add_comparison(struct filter_building *b, const struct condition *c)
 		buffer_printf(out,
 			"CASE WHEN audit.fold(%s) ~ audit.text_pattern($%d::text, %s) THEN true "
 			"ELSE false END",
-			o.x, add_value(b, c, 0), c->operator->sql);
+			o.x, add_value(b, c, 0), c->operation->sql);
 		break;
 	case SHAPE_EXISTS:
 		buffer_add_text(out, TEXT("true"));
@@ -283,7 +281,7 @@ static void add_positive(struct filter_building *b, const struct condition *c)
 			add_parameter(&b->parameters, c->ext_path));
 		add_comparison(b, c);
 		buffer_add_char(out, ')');
-	} else if (c->operator->shape == SHAPE_EXISTS) {
+	} else if (c->operation->shape == SHAPE_EXISTS) {
 		buffer_printf(out, "r.%s IS NOT NULL", c->field->column);
 	} else if (c->field->kind == AUDIT_KIND_TEXTS) {
 		buffer_printf(
@@ -311,15 +309,15 @@ static struct text terms_of(struct filter_building *b, const struct condition *c
 	const char *indexed = c->field->indexed;
 	struct filter_parameters *p = &b->term_parameters;
 
-	if (c->operator->negated || !short_enough(c))
+	if (c->operation->negated || !short_enough(c))
 		return (struct text){0};
-	if (c->operator->shape == SHAPE_TERMS && c->field == & audit_fields[AUDIT_CONTENT])
+	if (c->operation->shape == SHAPE_TERMS && c->field == &audit_fields[AUDIT_CONTENT])
 		return text_of(arena_printf(b->arena, "audit.text_query($%d::text, %s)",
-			add_parameter(p, c->values[0].text), c->operator->sql));
-	if (indexed && c->operator->shape == SHAPE_COMPARE && c->operator->use == FILTER_EQUAL)
+			add_parameter(p, c->values[0].text), c->operation->sql));
+	if (indexed && c->operation->shape == SHAPE_COMPARE && c->operation->use == FILTER_EQUAL)
 		return text_of(arena_printf(b->arena, "audit.field_query('%s', $%d::text)", indexed,
 			add_parameter(p, c->values[0].text)));
-	if (indexed && c->operator->shape == SHAPE_LIST)
+	if (indexed && c->operation->shape == SHAPE_LIST)
 		return text_of(arena_printf(b->arena,
 			"(SELECT string_agg(audit.field_query('%s', v)::text, ' | ')::tsquery "
 			"FROM unnest($%d::text[]) AS v)",
@@ -340,7 +338,7 @@ bool filter_add_condition(struct filter_building *b, const Audit__FilterExpr *in
 		return false;
 	buffer_add_char(&b->condition, '(');
 	add_positive(b, &c);
-	buffer_add_text(&b->condition, c.operator->negated ? TEXT(") IS NOT TRUE") : TEXT(")"));
+	buffer_add_text(&b->condition, c.operation->negated ? TEXT(") IS NOT TRUE") : TEXT(")"));
 	*terms = terms_of(b, &c);
 	return true;
 }

@@ -56,7 +56,7 @@ static bool read_prev(struct call *c, const Audit__FindRequest *in, struct find 
 
 	f->prev = text_equal(prev, TEXT("true")) || text_equal(prev, TEXT("\"true\""));
 	if (!f->prev && prev.size > 0 && !text_equal(prev, TEXT("false")) &&
-		!text_equal(prev, TEXT("\"false\"")))
+		!text_equal(prev, TEXT("\"false\"")) && !text_equal(prev, TEXT("\"\"")))
 		return status_field(&c->status, c->arena, "prevQuery", "must be true or false");
 	return !f->prev || *in->continuation_point ||
 	       status_field(&c->status, c->arena, "prevQuery", "needs a continuationPoint");

@@ -223,7 +223,7 @@ def test_pages_go_both_ways(bridge, shelf):
     assert (numbers(first), first["hasNext"], first["hasPrev"]) == ([0, 1, 2, 3], True, False)
     second = find(bridge, shelf, maxSize=4, continuationPoint=first["continuationPoint"])
     assert (numbers(second), second["hasNext"], second["hasPrev"]) == ([4, 5, 6, 7], True, True)
-    for no in ("false", False, None):
+    for no in ("false", False, None, ""):
         again = find(bridge, shelf, maxSize=4, continuationPoint=first["continuationPoint"],
                      prevQuery=no)
         assert numbers(again) == [4, 5, 6, 7]
