@@ -13,7 +13,7 @@
 #include "server/audit/scan.h"
 #include "steps.gen.h"
 
-enum { RECORDS_DEFAULT = 10, RECORDS_MOST = 1000 };
+enum { RECORDS_DEFAULT = 10, RECORDS_MOST = 1000, BYTES_MOST = 3 << 20 };
 
 struct find {
 	struct scan scan; /* first */
@@ -96,6 +96,21 @@ static bool read_point(struct call *c, const Audit__FindRequest *in, struct find
 
 /* --- the page --------------------------------------------------------------------------------- */
 
+/* Of so many records those at the beginning that a message has room for: clients take 4 MiB unless
+ * they were told otherwise. */
+static int fitting(const struct rows *rows, int count)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < count; i++) {
+		for (int field = 0; field < AUDIT_FIELDS; field++)
+			bytes += rows_text(rows, i, SCAN_FIELDS + field).size;
+		if (bytes > BYTES_MOST && i > 0)
+			return i;
+	}
+	return count;
+}
+
 static void add_records(struct call *c, struct find *f, const struct rows *rows, int count)
 {
 	Audit__FindResult *out = &f->result;
@@ -154,11 +169,11 @@ static enum next record_find(struct call *c)
 static enum next read_page(struct call *c, const struct rows *rows)
 {
 	struct find *f = c->state;
-	int count = rows_count(rows);
-	bool more = count == f->scan.limit;
+	int found = rows_count(rows);
+	int count = fitting(rows, found < f->scan.limit ? found : found - 1);
+	bool more = count < found;
 	bool onward = f->continued && (f->prev ? f->from.behind_prev : f->from.before_next);
 
-	count -= more;
 	add_records(c, f, rows, count);
 	f->result.has_next = f->prev ? onward : more;
 	f->result.has_prev = f->prev ? more : onward;

@@ -124,6 +124,20 @@ def test_the_fields_and_the_size_may_change_from_page_to_page(finder, database, 
     assert ids(second) == log()[2:5]
 
 
+@pytest.mark.parametrize("times", [{}, {"start": 2**62, "end": 0}])
+def test_a_page_of_long_records_has_fewer(finder, database, log, times):
+    """A client takes no message beyond 4 MiB."""
+    append(database, [{"content": "c " + "x" * 60_000}] * 120)
+    pages = finder.pages(HERE, max_size=1000, **times)
+    assert len(pages) == 3 and ids(*pages) == (log()[::-1] if times else log())
+    back = [pages[-1]]
+    while back[0].has_prev:
+        assert len(back) < 4
+        back.insert(0, finder.page(HERE, max_size=1000, prev_query="true", **times,
+                                   continuation_point=back[0].continuation_point))
+    assert ids(*back) == ids(*pages)
+
+
 def refused(finder, *given, **more):
     with pytest.raises(grpc.RpcError) as error:
         finder.page(*given, **more)
