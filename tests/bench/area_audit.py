@@ -139,10 +139,10 @@ class Log:
         return taken
 
     def scans(self):
-        """Of the records and the index: sequential scans, and index scans."""
+        """Of months that have records: sequential scans, and index scans."""
         return [int(n) for n in self.database.rows(
             "SELECT sum(seq_scan), sum(idx_scan) FROM pg_stat_user_tables"
-            " WHERE schemaname = 'audit' AND relname ~ '^(record|term)_'")[0]]
+            " WHERE schemaname = 'audit' AND relname ~ '^(record|term)_' AND n_live_tup > 0")[0]]
 
     def size(self):
         return self.database.rows(
