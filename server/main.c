@@ -308,6 +308,7 @@ static void take_apart(struct server *s)
 	notes_finish(clock_now() + NOTES_MS * CLOCK_MS);
 	lanes_stop(&s->lanes);
 	fetch_stop(&s->fetch);
+	bells_heard(s->streams);
 	rpc_free(&s->rpc);
 	extension_stop();
 	auth_stop();

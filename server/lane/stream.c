@@ -161,6 +161,15 @@ uint64_t bell_count(const struct bell *bell)
 	return atomic_load(&bell->count);
 }
 
+static void nothing(void *arg)
+{
+}
+
+void bells_heard(struct stream_lane *lane)
+{
+	loop_run(lane->loop, nothing, NULL);
+}
+
 /* --- the lane as a whole ---------------------------------------------------------------------- */
 
 static void drain(struct loop_task *task)

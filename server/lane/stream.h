@@ -17,7 +17,8 @@
 
 struct stream_lane;
 
-/* All zero is a bell that never rang. Used with one lane, and lives as long as that does. */
+/* All zero is a bell that never rang. Used with one lane, and lives as long as that does, or until
+ * bells_heard(). */
 struct bell {
 	atomic_uint_fast64_t count;
 	/* The lane's. */
@@ -58,5 +59,8 @@ int stream_lane_depth(const struct stream_lane *lane);
 /* Any thread; lane NULL: there is none yet, so nobody waits. Never blocks. */
 void bell_ring(struct stream_lane *lane, struct bell *bell);
 uint64_t bell_count(const struct bell *bell);
+/* Waits until what has rung before has been heard: then a bell that nobody waits for, or rings any
+ * more, may go before its lane does. Not on the lane's thread. */
+void bells_heard(struct stream_lane *lane);
 
 #endif

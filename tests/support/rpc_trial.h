@@ -82,6 +82,7 @@ static inline void trial_stop(struct trial *t)
 	stream_lane_drain(t->streams);
 	rpc_drain(t->rpc, 0);
 	rpc_stop(t->rpc);
+	bells_heard(t->streams);
 	rpc_free(&t->rpc);
 	stream_lane_stop(&t->streams);
 	arena_free(&t->arena);

@@ -52,6 +52,7 @@ static void stopped(struct trial *t)
 {
 	grpc_channel_destroy(t->channel);
 	arena_free(&t->arena);
+	bells_heard(t->streams);
 	rpc_free(&t->rpc);
 	stream_lane_stop(&t->streams);
 }
@@ -112,6 +113,7 @@ static void a_server_stops_under_load(void **state)
 		;
 	rpc_stop(t.rpc);
 	grpc_channel_destroy(t.channel);
+	bells_heard(t.streams);
 	rpc_free(&t.rpc);
 	stream_lane_stop(&t.streams);
 	for (int i = 0; i < 64; i++) {
