@@ -293,7 +293,7 @@ COMMENT ON FUNCTION audit.estimate(query tsquery, since timestamp with time zone
 --
 
 CREATE FUNCTION audit.ext_object(ext json) RETURNS jsonb
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL RESTRICTED
+    LANGUAGE plpgsql IMMUTABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
@@ -313,7 +313,7 @@ COMMENT ON FUNCTION audit.ext_object(ext json) IS 'ext as it can be looked into.
 --
 
 CREATE FUNCTION audit.ext_values(ext json, path jsonpath) RETURNS SETOF jsonb
-    LANGUAGE sql IMMUTABLE ROWS 1 PARALLEL RESTRICTED
+    LANGUAGE sql IMMUTABLE ROWS 1
     BEGIN ATOMIC
  SELECT v.v
     FROM jsonb_path_query(audit.ext_object(ext_values.ext), ext_values.path, '{}'::jsonb, true) v(v)
