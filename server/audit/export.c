@@ -166,6 +166,15 @@ static enum next next_page(struct call *c)
 	return scan_run(c, &e->scan, read_page);
 }
 
+static enum next send_first_page(struct call *c, const struct rows *rows, int row)
+{
+	Audit__WriteResult recorded;
+
+	if (!record_result(c->arena, rows, row, &recorded, &c->status))
+		return failed(c);
+	return send_page(c);
+}
+
 static enum next record_export(struct call *c)
 {
 	struct buffer json = {.arena = c->arena};
@@ -173,7 +182,7 @@ static enum next record_export(struct call *c)
 
 	if (!message_to_json(&json, c->method->input, c->request, &options, &c->status))
 		return failed(c);
-	return record_reading(c, "export", buffer_text(&json), 0, send_page);
+	return record_reading(c, "export", buffer_text(&json), 0, send_first_page);
 }
 
 static enum next read_first_page(struct call *c, const struct rows *rows)

@@ -143,11 +143,14 @@ static struct point point_of(const struct find *f, const struct rows *rows, int 
 	return p;
 }
 
-static enum next answer(struct call *c)
+static enum next answer(struct call *c, const struct rows *rows, int row)
 {
 	struct find *f = c->state;
 	Audit__FindResponse out = AUDIT__FIND_RESPONSE__INIT;
+	Audit__WriteResult recorded;
 
+	if (!record_result(c->arena, rows, row, &recorded, &c->status))
+		return failed(c);
 	out.result = &f->result;
 	return REPLY(c, &out);
 }

@@ -270,13 +270,6 @@ bool record_result(struct arena *a, const struct rows *rows, int row, Audit__Wri
 /* Of a record in namespace junction.audit. */
 enum { OPT_FIND = 1, OPT_EXPORT = 2, REQUEST_SHOWN_MAX = 30000 };
 
-struct reading {
-	struct append_job job; /* first */
-	struct call *call;
-	call_step *then;
-	struct record record;
-};
-
 /* A request that would not fit stands as a text, its beginning. */
 static struct text reading_ext(struct arena *a, struct text request, const int64_t *count)
 {
@@ -293,30 +286,14 @@ static struct text reading_ext(struct arena *a, struct text request, const int64
 	return buffer_text(&out);
 }
 
-static void read_recorded(
-	struct append_job *job, const struct rows *rows, int row, const struct status *error)
+enum next record_reading(struct call *c, const char *what, struct text request, int64_t count,
+	enum next (*then)(struct call *c, const struct rows *rows, int row))
 {
-	struct reading *r = (struct reading *)job;
-	struct call *c = r->call;
-	Audit__WriteResult result;
-
-	if (error)
-		status_set(&c->status, c->arena, error->code, "%s", error->message);
-	else if (record_result(c->arena, rows, row, &result, &c->status)) {
-		call_resume(c, r->then);
-		return;
-	}
-	failed(c);
-}
-
-enum next record_reading(
-	struct call *c, const char *what, struct text request, int64_t count, call_step *then)
-{
-	struct reading *r = ARENA_NEW(c->arena, struct reading);
-	struct text *columns = r->record.columns;
+	struct record *record = arena_alloc(c->arena, sizeof(*record));
+	struct text *columns = record->columns;
 	bool find = strcmp(what, "find") == 0;
 
-	begin(c->arena, &c->caller, &r->record);
+	begin(c->arena, &c->caller, record);
 	columns[OPT_TYPE] = number(c->arena, find ? OPT_FIND : OPT_EXPORT);
 	columns[RESULT_TYPE] = TEXT("0");
 	columns[SEVERITY] = TEXT("notice");
@@ -327,16 +304,5 @@ enum next record_reading(
 		columns[CONTENT] = text_of(arena_printf(c->arena, "find gave %lld record%s",
 			(long long)count, count == 1 ? "" : "s"));
 	columns[EXT] = reading_ext(c->arena, request, find ? &count : NULL);
-	r->call = c;
-	r->then = then;
-	r->job = (struct append_job){
-		.log = &record_log,
-		.columns = columns,
-		.deadline = call_lane_deadline(c),
-		.cancelled = &c->cancelled,
-		.done = read_recorded,
-	};
-	if (!lane_append(call_lanes(), &r->job))
-		return fail(c, STATUS_RESOURCE_EXHAUSTED, "too many writes are waiting");
-	return call_parked(c);
+	return append(c, &record_log, (struct text){0}, columns, then);
 }

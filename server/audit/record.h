@@ -29,10 +29,11 @@ bool record_read(struct arena *a, const struct caller *caller, const Audit__Writ
 bool record_result(struct arena *a, const struct rows *rows, int row, Audit__WriteResult *result,
 	struct status *status);
 
-/* Records that the log is read, in namespace junction.audit; then() runs when that is committed.
- * what: "find" or "export"; request: what was asked, JSON; count: records given so far. */
-enum next record_reading(
-	struct call *c, const char *what, struct text request, int64_t count, call_step *then);
+/* Records that the log is read, in namespace junction.audit; then() runs as that of an append, and
+ * has record_result() say whether it was written. what: "find" or "export"; request: what was
+ * asked, JSON; count: records given so far. */
+enum next record_reading(struct call *c, const char *what, struct text request, int64_t count,
+	enum next (*then)(struct call *c, const struct rows *rows, int row));
 
 /* How long idempotency keys count from now on. Once, before the first call. */
 void record_start(int64_t idempotency_hours);
