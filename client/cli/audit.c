@@ -13,45 +13,20 @@
 #include "base/json.h"
 #include "client/cli/cli.h"
 #include "junction/v1/audit.pb-c.h"
-#include "proto/runtime/transcode.h"
 
 enum { PAGE = 1000, LIMIT = 100, COLUMNS = 6 };
 
 #define DAY INT64_C(86400000)
-
-/* A message of JSON text. NULL after a complaint, which begins with where. */
-static ProtobufCMessage *message_of(
-	struct arena *a, const struct api_message *type, struct text text, const char *where)
-{
-	const struct transcode_options options = {.refuse_unknown = true};
-	struct status status;
-	const struct json *json = json_read(a, text, &status);
-	ProtobufCMessage *message = message_new(a, type);
-
-	if (json && message_from_json(a, type, json, &options, message, &status))
-		return message;
-	return cli_usage("%s%s", where, status.message), NULL;
-}
 
 /* --- what is asked for ------------------------------------------------------------------------ */
 
 /* "30m": that long before now. */
 static bool time_before_now(const char *given, int64_t *ms)
 {
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", DAY}};
-	size_t digits = strspn(given, "0123456789");
-	int64_t number;
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-		if (digits < 10 && strcmp(given + digits, units[i].unit) == 0 &&
-			text_to_int64((struct text){given, digits}, &number)) {
-			*ms = clock_unix_ms() - number * units[i].ms;
-			return true;
-		}
-	return false;
+	if (!cli_duration(given, UNIT_SECOND, UNIT_DAY, ms))
+		return false;
+	*ms = clock_unix_ms() - *ms;
+	return true;
 }
 
 static bool time_of_calendar(const char *given, int64_t *ms)
@@ -109,13 +84,10 @@ static bool write_filter(struct cli *cli, struct buffer *out, const char *text)
 	if (text)
 		write_condition(out, TEXT("content"), "MatchPhrase", text_of(text));
 	for (size_t i = 0; i < where->count; i++) {
-		struct text pair = text_of(where->items[i]);
-		size_t equals = text_find(pair, '=', 0);
-		if (equals == 0 || equals == pair.size)
-			return cli_usage("--where: \"%s\" is not FIELD=VALUE", where->items[i]),
-			       false;
-		write_condition(
-			out, text_until(pair, equals), "Equal", text_from(pair, equals + 1));
+		struct text field, value;
+		if (!cli_split_pair(GIVEN_WHERE, where->items[i], &field, &value))
+			return false;
+		write_condition(out, field, "Equal", value);
 	}
 	buffer_printf(out, "],\"subFilter\":[%s]}", filter ? filter : "");
 	return true;
@@ -180,7 +152,7 @@ int cli_audit(struct cli *cli, const struct command *command, char **arguments)
 	if (!begin_request(cli, &text, clock_unix_ms() - DAY, true, arguments[0]))
 		return EXIT_USAGE;
 	buffer_add_char(&text, '}');
-	Audit__FindRequest *request = (Audit__FindRequest *)message_of(
+	Audit__FindRequest *request = (Audit__FindRequest *)cli_message(
 		cli->arena, method->input, buffer_text(&text), "--filter: ");
 	if (!request)
 		return EXIT_USAGE;
@@ -222,7 +194,7 @@ int cli_audit_export(struct cli *cli, const struct command *command, char **argu
 	buffer_printf(&text, ",\"format\":\"EXPORT_FORMAT_%s\"}",
 		format && strcmp(format, "csv") == 0 ? "CSV" : "NDJSON");
 	ProtobufCMessage *request =
-		message_of(cli->arena, method->input, buffer_text(&text), "--filter: ");
+		cli_message(cli->arena, method->input, buffer_text(&text), "--filter: ");
 	return request ? cli_save(cli, method, request) : EXIT_USAGE;
 }
 
@@ -243,7 +215,7 @@ static bool put_lines(struct junction_sink *sink, FILE *file, const char *path, 
 		if (text.size == 0)
 			continue;
 		ProtobufCMessage *message =
-			message_of(a, type, text, arena_printf(a, "%s:%d: ", path, number));
+			cli_message(a, type, text, arena_printf(a, "%s:%d: ", path, number));
 		going = message && junction_sink_put(sink, message);
 		if (!message)
 			*code = EXIT_USAGE;

@@ -2,10 +2,8 @@
 #include <stdio.h>
 
 #include "api.gen.h"
-#include "base/json.h"
 #include "client/cli/cli.h"
 #include "junction/v1/registry.pb-c.h"
-#include "proto/runtime/transcode.h"
 
 int cli_invoke(struct cli *cli, const struct api_method *method, const ProtobufCMessage *request,
 	struct junction_reply **reply)
@@ -86,9 +84,7 @@ const struct api_method *cli_method(struct arena *a, const char *name)
 int cli_rpc(struct cli *cli, const struct command *command, char **arguments)
 {
 	const struct api_method *method = cli_method(cli->arena, arguments[0]);
-	const struct transcode_options options = {.refuse_unknown = true};
 	const char *text = arguments[1] ? arguments[1] : "{}";
-	struct status status;
 	struct junction_reply *reply;
 
 	if (!method)
@@ -97,11 +93,9 @@ int cli_rpc(struct cli *cli, const struct command *command, char **arguments)
 		return cli_usage("%s takes a stream of requests: not from here", method->name);
 	if (strcmp(text, "-") == 0)
 		text = read_input(cli->arena);
-	const struct json *json = json_read(cli->arena, text_of(text), &status);
-	ProtobufCMessage *request = message_new(cli->arena, method->input);
-	if (!json ||
-		!message_from_json(cli->arena, method->input, json, &options, request, &status))
-		return cli_usage("%s", status.message);
+	ProtobufCMessage *request = cli_message(cli->arena, method->input, text_of(text), "");
+	if (!request)
+		return EXIT_USAGE;
 	if (method->server_streaming)
 		return print_stream(cli, method, request);
 	int code = cli_invoke(cli, method, request, &reply);

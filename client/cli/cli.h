@@ -108,6 +108,16 @@ ProtobufCMessage *cli_request(struct cli *cli, const struct command *command,
 /* Sets a field. False after a complaint. */
 bool cli_set(struct cli *cli, const struct api_message *type, const char *field, const char *value,
 	ProtobufCMessage *message);
+/* A message of JSON text, in the arena. NULL after a complaint, which begins with where. */
+ProtobufCMessage *cli_message(
+	struct arena *a, const struct api_message *type, struct text text, const char *where);
+/* "10s", "2m": a number of one of these units. False if it is none. */
+enum duration_unit { UNIT_MILLISECOND, UNIT_SECOND, UNIT_MINUTE, UNIT_HOUR, UNIT_DAY };
+bool cli_duration(
+	const char *given, enum duration_unit least, enum duration_unit most, int64_t *ms);
+/* Splits what was given for a parameter of pairs at its first "=". False after a complaint. */
+bool cli_split_pair(
+	enum parameter_index index, const char *given, struct text *name, struct text *value);
 /* Splits "service.action" at its first dot. False after a complaint. */
 bool cli_split(struct cli *cli, const char *full, char *parts[2]);
 /* Splits HOST:PORT. False if it is none. */

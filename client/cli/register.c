@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "client/cli/cli.h"
 #include "junction/v1/registry.pb-c.h"
-#include "proto/runtime/transcode.h"
 
 enum { SERVERS_EACH = 100 };
 
@@ -64,11 +63,8 @@ static bool read_file(struct arena *a, const char *path, struct text *content)
 static int register_some(struct cli *cli, const char *path, const struct json **next, size_t *count)
 {
 	const struct api_method *method = &api_methods[API_REGISTRY_REGISTER_SERVICE];
-	const struct transcode_options options = {.refuse_unknown = true};
 	struct arena *a = arena_new(0);
 	struct buffer text = {.arena = a};
-	struct status status;
-	int code;
 
 	buffer_add_text(&text, TEXT("{\"servers\":{"));
 	for (size_t i = 0; *next && i < SERVERS_EACH; i++, *next = (*next)->next, ++*count) {
@@ -76,12 +72,9 @@ static int register_some(struct cli *cli, const char *path, const struct json **
 		buffer_add_text(&text, (*next)->raw);
 	}
 	buffer_add_text(&text, TEXT("}}"));
-	const struct json *json = json_read(a, buffer_text(&text), &status);
-	ProtobufCMessage *request = message_new(a, method->input);
-	if (!json || !message_from_json(a, method->input, json, &options, request, &status))
-		code = cli_usage("%s: %s", path, status.message);
-	else
-		code = finish(cli, method, request, NULL);
+	ProtobufCMessage *request =
+		cli_message(a, method->input, buffer_text(&text), arena_printf(a, "%s: ", path));
+	int code = request ? finish(cli, method, request, NULL) : EXIT_USAGE;
 	arena_free(&a);
 	return code;
 }

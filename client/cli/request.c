@@ -52,17 +52,16 @@ static void write_member(struct buffer *out, const struct option_list *pairs, st
 }
 
 /* NAME=VALUE pairs as a JSON object. NULL after a complaint. */
-static char *pairs_to_json(struct cli *cli, const char *flag, const struct option_list *pairs)
+static char *pairs_to_json(
+	struct cli *cli, enum parameter_index index, const struct option_list *pairs)
 {
 	struct buffer out = {.arena = cli->arena};
 	buffer_add_char(&out, '{');
 	for (size_t i = 0; i < pairs->count; i++) {
-		struct text pair = text_of(pairs->items[i]);
-		size_t equals = text_find(pair, '=', 0);
-		if (equals == 0 || equals == pair.size)
-			return cli_usage("%s: \"%s\" is not NAME=VALUE", flag, pairs->items[i]),
-			       NULL;
-		struct text prefix = text_until(pair, equals + 1);
+		struct text name, value;
+		if (!cli_split_pair(index, pairs->items[i], &name, &value))
+			return NULL;
+		struct text prefix = {name.data, name.size + 1};
 		size_t first = 0;
 		while (!same_name(pairs, first, prefix))
 			first++;
@@ -76,17 +75,10 @@ static char *pairs_to_json(struct cli *cli, const char *flag, const struct optio
 /* "500ms", "10s", "2m", "1h" in milliseconds. NULL after a complaint. */
 static char *duration_to_ms(struct cli *cli, const char *flag, const char *given)
 {
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-	size_t digits = strspn(given, "0123456789");
-	int64_t number;
+	int64_t ms;
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-		if (digits < 10 && strcmp(given + digits, units[i].unit) == 0 &&
-			text_to_int64((struct text){given, digits}, &number))
-			return arena_printf(cli->arena, "%lld", (long long)(number * units[i].ms));
+	if (cli_duration(given, UNIT_MILLISECOND, UNIT_HOUR, &ms))
+		return arena_printf(cli->arena, "%lld", (long long)ms);
 	return cli_usage("%s: \"%s\" is no duration such as 500ms, 10s or 2m", flag, given), NULL;
 }
 
@@ -105,7 +97,7 @@ static const char *parameter_text(struct cli *cli, enum parameter_index index)
 	const struct given *given = &cli->given[index];
 
 	if (parameters[index].kind == OPTION_LIST)
-		return pairs_to_json(cli, parameters[index].flag, &given->list);
+		return pairs_to_json(cli, index, &given->list);
 	if (index == GIVEN_LEASE)
 		return duration_to_ms(cli, parameters[index].flag, given->text);
 	if (index == GIVEN_CHECK)
@@ -132,6 +124,58 @@ ProtobufCMessage *cli_request(struct cli *cli, const struct command *command,
 			return NULL;
 	}
 	return request;
+}
+
+ProtobufCMessage *cli_message(
+	struct arena *a, const struct api_message *type, struct text text, const char *where)
+{
+	const struct transcode_options options = {.refuse_unknown = true};
+	struct status status;
+	const struct json *json = json_read(a, text, &status);
+	ProtobufCMessage *message = message_new(a, type);
+
+	if (json && message_from_json(a, type, json, &options, message, &status))
+		return message;
+	return cli_usage("%s%s", where, status.message), NULL;
+}
+
+bool cli_duration(const char *given, enum duration_unit least, enum duration_unit most, int64_t *ms)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {
+		[UNIT_MILLISECOND] = {"ms", 1},
+		[UNIT_SECOND] = {"s", 1000},
+		[UNIT_MINUTE] = {"m", 60000},
+		[UNIT_HOUR] = {"h", 3600000},
+		[UNIT_DAY] = {"d", 86400000},
+	};
+	size_t digits = strspn(given, "0123456789");
+	int64_t number;
+
+	for (int i = (int)least; i <= (int)most; i++)
+		if (digits < 10 && strcmp(given + digits, units[i].name) == 0 &&
+			text_to_int64((struct text){given, digits}, &number)) {
+			*ms = number * units[i].ms;
+			return true;
+		}
+	return false;
+}
+
+bool cli_split_pair(
+	enum parameter_index index, const char *given, struct text *name, struct text *value)
+{
+	struct text pair = text_of(given);
+	size_t equals = text_find(pair, '=', 0);
+
+	if (equals == 0 || equals == pair.size)
+		return cli_usage("%s: \"%s\" is not %s", parameters[index].flag, given,
+			       parameters[index].unit),
+		       false;
+	*name = text_until(pair, equals);
+	*value = text_from(pair, equals + 1);
+	return true;
 }
 
 bool cli_split(struct cli *cli, const char *full, char *parts[2])
