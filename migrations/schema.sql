@@ -462,10 +462,11 @@ CREATE FUNCTION audit.keep_records(days integer) RETURNS integer
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+	kept integer := CASE days WHEN 0 THEN 1000000 ELSE days END;
 	dropped integer;
 BEGIN
-	dropped := upkeep.keep_months('audit.record', CASE days WHEN 0 THEN 1000000 ELSE days END);
-	PERFORM upkeep.keep_months('audit.term', CASE days WHEN 0 THEN 1000000 ELSE days END);
+	dropped := upkeep.keep_months('audit.record', kept);
+	PERFORM upkeep.keep_months('audit.term', kept);
 	RETURN dropped;
 END $$;
 

@@ -9,6 +9,7 @@ import uuid
 import grpc
 import pytest
 
+import audit_rules
 import auditing
 import observe
 import programs
@@ -83,7 +84,7 @@ def test_ext_keeps_its_bytes(log, ext):
 
 
 def test_severities_come_as_words_and_numbers(log):
-    for number, word in enumerate(auditing.SEVERITIES):
+    for number, word in enumerate(audit_rules.SEVERITIES):
         for given in (str(number), word, word.upper()):
             assert log.row(log.write(severity=given))["severity"] == word
 

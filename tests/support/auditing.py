@@ -4,7 +4,6 @@ import json
 
 import grpc
 
-SEVERITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"]
 ROW = """
 SELECT json_build_object('id', id, 'time', audit.milliseconds(time), 'position', position,
     'batch', batch, 'event_time', audit.milliseconds(event_time), 'opt_type', opt_type,
