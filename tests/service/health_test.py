@@ -8,6 +8,9 @@ import pytest
 
 import programs
 
+# Nodes are checked on after their server has closed: at an address of their own, where no other
+# test's server gets the port and finds a check among its requests.
+HOST = "127.0.0.2"
 CHECKS = ("--check-interval-ms", "100", "--check-timeout-ms", "1000")
 
 
@@ -29,9 +32,9 @@ def answer(request):
     return 200, {}, b'{"path":"%s"}' % request.path.encode()
 
 
-def register(registry, m, name, port):
+def register(registry, m, name, port, host=HOST):
     """As a FATE server does."""
-    registry.RegisterServer(m.RegisterServerRequest(server_name=name, host="127.0.0.1", port=port))
+    registry.RegisterServer(m.RegisterServerRequest(server_name=name, host=host, port=port))
     registry.RegisterService(m.RegisterServiceRequest(server_name=name, service_name="go",
                                                       uri="/go"))
 
@@ -64,7 +67,7 @@ def test_a_server_without_listener_is_unavailable_until_it_is_there(registry, st
     assert (node.health, node.available) == (m.NODE_HEALTH_FAILING, False)
     assert node.health_reason == "connection refused"
     assert abs(node.health_time.seconds - time.time()) < 600
-    with programs.Upstream(answer, port):
+    with programs.Upstream(answer, port, HOST):
         wait_until(lambda: is_available(registry, m, "absent"))
         assert call(registry, m, "absent") == grpc.StatusCode.OK
         node, = nodes(registry, m, "absent")
@@ -76,11 +79,11 @@ def test_a_server_without_listener_is_unavailable_until_it_is_there(registry, st
 def test_calls_go_only_to_nodes_that_pass(registry, stubs):
     m = stubs.registry
     broken = []
-    with programs.Upstream(answer) as good, programs.Upstream(
-            lambda request: (503 if broken else 200, {}, b"{}")) as other:
+    with programs.Upstream(answer, host=HOST) as good, programs.Upstream(
+            lambda request: (503 if broken else 200, {}, b"{}"), host=HOST) as other:
         register(registry, m, "several", good.port)
         registry.RegisterNode(m.RegisterNodeRequest(service="several", node="other-1",
-                                                    host="127.0.0.1", port=other.port,
+                                                    host=HOST, port=other.port,
                                                     check_path="/up"))
         wait_until(lambda: all(n.health == m.NODE_HEALTH_PASSING
                                for n in nodes(registry, m, "several")))
@@ -95,14 +98,15 @@ def test_calls_go_only_to_nodes_that_pass(registry, stubs):
 def test_a_check_obeys_the_egress_policy(server, registry, stubs):
     """Junction's own listener is never connected to, by whoever registers it."""
     m = stubs.registry
-    register(registry, m, "inward", int(server.address.rsplit(":", 1)[1]))
+    host, port = server.address.rsplit(":", 1)
+    register(registry, m, "inward", int(port), host)
     wait_until(lambda: nodes(registry, m, "inward")[0].health == m.NODE_HEALTH_FAILING)
     assert nodes(registry, m, "inward")[0].health_reason == "address refused by egress policy"
 
 
 def test_a_node_that_wants_no_check_gets_none(registry, stubs):
     m = stubs.registry
-    registry.RegisterNode(m.RegisterNodeRequest(service="unchecked", node="n-1", host="127.0.0.1",
+    registry.RegisterNode(m.RegisterNodeRequest(service="unchecked", node="n-1", host=HOST,
                                                 port=programs.free_port(),
                                                 check=m.NODE_CHECK_NONE))
     register(registry, m, "checked", programs.free_port())
@@ -123,10 +127,10 @@ def test_with_protection_a_service_whose_nodes_all_fail_still_answers(cluster_ur
         registry = stubs.registry_grpc.RegistryStub(stack.enter_context(server.channel()))
         # Its checks fail, its calls do not.
         up = stack.enter_context(programs.Upstream(
-            lambda r: (503, {}, b"") if r.path == "/up" else (200, {}, b"{}")))
+            lambda r: (503, {}, b"") if r.path == "/up" else (200, {}, b"{}"), host=HOST))
         register(registry, m, "protected", programs.free_port())
         registry.RegisterNode(m.RegisterNodeRequest(service="protected", node="n-1",
-                                                    host="127.0.0.1", port=up.port,
+                                                    host=HOST, port=up.port,
                                                     check_path="/up"))
         wait_until(lambda: all(n.health == m.NODE_HEALTH_FAILING
                                for n in nodes(registry, m, "protected")))
@@ -146,7 +150,7 @@ def test_the_nodes_of_a_server_that_is_killed_are_taken_over(cluster_url, stubs)
         second = programs.Server(database.url, *CHECKS)
         stack.callback(second.stop)
         registry = stubs.registry_grpc.RegistryStub(stack.enter_context(second.channel()))
-        with programs.Upstream(answer) as up:
+        with programs.Upstream(answer, host=HOST) as up:
             for i in range(10):
                 register(registry, m, f"s{i}", up.port)
 

@@ -176,7 +176,7 @@ class Upstream:
     answer(request) -> (status, headers, body); request has method, path, headers, body.
     """
 
-    def __init__(self, answer, port=0):
+    def __init__(self, answer, port=0, host="127.0.0.1"):
         upstream = self
         self.requests = []
 
@@ -204,7 +204,7 @@ class Upstream:
             def method(self):
                 return self.command
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server = http.server.ThreadingHTTPServer((host, port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
