@@ -1,6 +1,6 @@
 #include "server/auth/auth.h"
 
-#include "server/auth/builtin.h"
+#include "server/auth/hook/builtin.h"
 
 static struct auth_options settings;
 

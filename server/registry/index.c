@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/table.h"
 #include "server/registry/entry.h"
-#include "server/registry/table.h"
 
 struct space {
 	char *name;

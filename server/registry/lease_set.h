@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
+#include "base/table.h"
 #include "server/registry/schedule.h"
-#include "server/registry/table.h"
 
 struct lease {
 	struct schedule_item expiry; /* first */

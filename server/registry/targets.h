@@ -10,9 +10,9 @@
 
 #include <sys/queue.h>
 
+#include "base/table.h"
 #include "server/registry/health.h"
 #include "server/registry/schedule.h"
-#include "server/registry/table.h"
 
 struct target_group; /* the targets of a service */
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/auth/client_key.h"
+#include "server/auth/hook/client_key.h"
 
 static struct arena *arena;
 

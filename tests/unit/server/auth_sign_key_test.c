@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/base64.h"
-#include "server/auth/sign_key.h"
+#include "server/auth/hook/sign_key.h"
 
 /* RFC 8032, 7.1, test 2. */
 #define RFC_PRIVATE                                                                                \

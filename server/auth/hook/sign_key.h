@@ -5,8 +5,8 @@
  * of it takes from 50 microseconds to a second: on the work pool only. Any thread. A private key is
  * in no error and in no log.
  */
-#ifndef JUNCTION_SERVER_AUTH_SIGN_KEY_H
-#define JUNCTION_SERVER_AUTH_SIGN_KEY_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_SIGN_KEY_H
+#define JUNCTION_SERVER_AUTH_HOOK_SIGN_KEY_H
 
 #include "base/arena.h"
 

@@ -1,10 +1,10 @@
 /* The provider's start and end. What it answers is beside the words of the hooks: sign.c,
  * grant_check.c and client_check.c. */
-#include "server/auth/builtin.h"
+#include "server/auth/hook/builtin.h"
 
-#include "server/auth/client_key.h"
-#include "server/auth/party.h"
-#include "server/auth/party_own.h"
+#include "server/auth/hook/client_key.h"
+#include "server/auth/hook/party.h"
+#include "server/auth/hook/party_own.h"
 
 bool builtin_start(const struct auth_options *options, struct lanes *lanes)
 {

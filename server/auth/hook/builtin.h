@@ -5,8 +5,8 @@
  * A hook's handler has checked that the required fields are there, and hands the whole step over:
  * these end it as the RPC does. OK is yes; whatever is not known is no.
  */
-#ifndef JUNCTION_SERVER_AUTH_BUILTIN_H
-#define JUNCTION_SERVER_AUTH_BUILTIN_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_BUILTIN_H
+#define JUNCTION_SERVER_AUTH_HOOK_BUILTIN_H
 
 #include "server/auth/auth.h"
 #include "server/call.h"

@@ -2,10 +2,10 @@
  * The statements on keys of parties: auth.party_key and auth.own_key (migrations/). Rows of keys
  * are PARTY_KEY_..., in this order of columns.
  */
-#ifndef JUNCTION_SERVER_AUTH_PARTY_STORE_H
-#define JUNCTION_SERVER_AUTH_PARTY_STORE_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_PARTY_STORE_H
+#define JUNCTION_SERVER_AUTH_HOOK_PARTY_STORE_H
 
-#include "server/auth/sign_key.h"
+#include "server/auth/hook/sign_key.h"
 #include "server/call.h"
 
 enum party_key_column {

@@ -1,6 +1,6 @@
 /* What OpenSSL leaves in its queue of errors is cleared after each failure: the next user of the
  * thread, which may be TLS, would take it for its own. */
-#include "server/auth/sign_key.h"
+#include "server/auth/hook/sign_key.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

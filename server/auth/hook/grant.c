@@ -1,9 +1,9 @@
 /* PutPartyGrant, ListPartyGrants, DeletePartyGrant. */
-#include "server/auth/grant.h"
+#include "server/auth/hook/grant.h"
 #include "base/log.h"
 #include "junction/v1/auth.pb-c.h"
-#include "server/auth/party.h"
-#include "server/auth/party_store.h"
+#include "server/auth/hook/party.h"
+#include "server/auth/hook/party_store.h"
 #include "server/call.h"
 #include "steps.gen.h"
 

@@ -1,7 +1,7 @@
 /* FATE Flow (hook/flow/client_authentication.py) joins with line feeds: the three headers, the path
  * without the "?"s at its end, the body, and the form as Python's urlencode(sorted(form.items()),
  * quote_via=quote, safe="-._~") writes it. */
-#include "server/auth/client_key.h"
+#include "server/auth/hook/client_key.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

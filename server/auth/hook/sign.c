@@ -6,10 +6,10 @@
 #include "base/base64.h"
 #include "base/json_canonical.h"
 #include "junction/v1/auth.pb-c.h"
-#include "server/auth/builtin.h"
-#include "server/auth/party.h"
-#include "server/auth/party_store.h"
-#include "server/auth/sign_key.h"
+#include "server/auth/hook/builtin.h"
+#include "server/auth/hook/party.h"
+#include "server/auth/hook/party_store.h"
+#include "server/auth/hook/sign_key.h"
 
 /* What is signed. False with c->status set: it is no JSON, or has no canonical form. On the work
  * pool. */

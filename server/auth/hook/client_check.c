@@ -4,8 +4,8 @@
  * who has no key can fill its table. Who is refused is not told which part was wrong.
  */
 #include "junction/v1/auth.pb-c.h"
-#include "server/auth/builtin.h"
-#include "server/auth/client_key.h"
+#include "server/auth/hook/builtin.h"
+#include "server/auth/hook/client_key.h"
 
 enum {
 	WINDOW_MS = 60 * 1000, /* how far a timestamp may be from the server's time */

@@ -2,7 +2,7 @@
  * Chained buckets, doubled when there are as many entries as buckets. The hash starts from a
  * random number, so that nobody outside can choose names that meet in one bucket.
  */
-#include "server/registry/table.h"
+#include "base/table.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * Client key: the application that the built-in client authentication lets in, and what FATE Flow's
  * clients sign their requests with (HMAC-SHA1). Set once at start; any thread.
  */
-#ifndef JUNCTION_SERVER_AUTH_CLIENT_KEY_H
-#define JUNCTION_SERVER_AUTH_CLIENT_KEY_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_CLIENT_KEY_H
+#define JUNCTION_SERVER_AUTH_HOOK_CLIENT_KEY_H
 
 #include "base/json.h"
 

@@ -1,4 +1,4 @@
-#include "server/auth/party_store.h"
+#include "server/auth/hook/party_store.h"
 
 #define KEY_COLUMNS                                                                                \
 	"party_id, key_id, algorithm, public_key, own, "                                           \

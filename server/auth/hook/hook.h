@@ -10,8 +10,8 @@
  * A handler writes the fields of the question, each checked on the way, and hook_ask() ends its
  * step. Everything lives in the call's arena.
  */
-#ifndef JUNCTION_SERVER_AUTH_HOOK_H
-#define JUNCTION_SERVER_AUTH_HOOK_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_HOOK_H
+#define JUNCTION_SERVER_AUTH_HOOK_HOOK_H
 
 #include "base/json.h"
 #include "server/call.h"

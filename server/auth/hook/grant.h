@@ -1,6 +1,6 @@
 /* What the sources about grants share. Pure function; any thread. */
-#ifndef JUNCTION_SERVER_AUTH_GRANT_H
-#define JUNCTION_SERVER_AUTH_GRANT_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_GRANT_H
+#define JUNCTION_SERVER_AUTH_HOOK_GRANT_H
 
 #include "base/status.h"
 

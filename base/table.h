@@ -2,8 +2,8 @@
  * Table: a hash table from names to pointers. Names belong to what is stored. Not locked; out of
  * memory aborts.
  */
-#ifndef JUNCTION_SERVER_REGISTRY_TABLE_H
-#define JUNCTION_SERVER_REGISTRY_TABLE_H
+#ifndef JUNCTION_BASE_TABLE_H
+#define JUNCTION_BASE_TABLE_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "server/auth/party.h"
+#include "server/auth/hook/party.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* A round on the home loop: ask which party lacks a key pair, make one on the work pool, offer it.
  * What is under way belongs to the round, so there is one at a time. */
-#include "server/auth/party_own.h"
+#include "server/auth/hook/party_own.h"
 
 #include "base/log.h"
-#include "server/auth/party.h"
-#include "server/auth/party_store.h"
+#include "server/auth/hook/party.h"
+#include "server/auth/hook/party_store.h"
 #include "server/db/array.h"
 #include "server/lane/errand.h"
 #include "server/lane/work.h"

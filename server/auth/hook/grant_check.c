@@ -5,9 +5,9 @@
  */
 #include "base/json.h"
 #include "junction/v1/auth.pb-c.h"
-#include "server/auth/builtin.h"
-#include "server/auth/grant.h"
-#include "server/auth/party.h"
+#include "server/auth/hook/builtin.h"
+#include "server/auth/hook/grant.h"
+#include "server/auth/hook/party.h"
 #include "server/db/array.h"
 
 enum { NEEDS_MAX = 1000, PARAMETERS = 5 };

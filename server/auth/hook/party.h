@@ -2,12 +2,12 @@
  * Party: the own parties, which the configuration names, and what a party may be called. Set once
  * at start; any thread.
  */
-#ifndef JUNCTION_SERVER_AUTH_PARTY_H
-#define JUNCTION_SERVER_AUTH_PARTY_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_PARTY_H
+#define JUNCTION_SERVER_AUTH_HOOK_PARTY_H
 
 #include "base/option.h"
 #include "base/status.h"
-#include "server/auth/sign_key.h"
+#include "server/auth/hook/sign_key.h"
 
 struct own_party {
 	struct text id;

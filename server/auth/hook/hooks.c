@@ -5,8 +5,8 @@
  */
 #include "junction/v1/auth.pb-c.h"
 #include "server/auth/auth.h"
-#include "server/auth/builtin.h"
-#include "server/auth/hook.h"
+#include "server/auth/hook/builtin.h"
+#include "server/auth/hook/hook.h"
 #include "server/registry/call_shape.h"
 #include "steps.gen.h"
 

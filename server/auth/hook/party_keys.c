@@ -1,9 +1,9 @@
 /* PutPartyKey, ListPartyKeys, DeletePartyKey, RotatePartyKey. */
 #include "base/log.h"
 #include "junction/v1/auth.pb-c.h"
-#include "server/auth/party.h"
-#include "server/auth/party_store.h"
-#include "server/auth/sign_key.h"
+#include "server/auth/hook/party.h"
+#include "server/auth/hook/party_store.h"
+#include "server/auth/hook/sign_key.h"
 #include "server/call.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"

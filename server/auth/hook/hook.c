@@ -2,7 +2,7 @@
  * One look at the registry decides who answers: the service that is found is the one that is asked,
  * and only if there is none the built-in provider may.
  */
-#include "server/auth/hook.h"
+#include "server/auth/hook/hook.h"
 
 #include "server/auth/auth.h"
 #include "server/registry/call_shape.h"

@@ -5,8 +5,8 @@
  * configuration says. PostgreSQL decides who makes it: of several servers that start at once, one
  * key pair is kept and the others are dropped. While PostgreSQL is away it is tried again.
  */
-#ifndef JUNCTION_SERVER_AUTH_PARTY_OWN_H
-#define JUNCTION_SERVER_AUTH_PARTY_OWN_H
+#ifndef JUNCTION_SERVER_AUTH_HOOK_PARTY_OWN_H
+#define JUNCTION_SERVER_AUTH_HOOK_PARTY_OWN_H
 
 #include "server/lane/sql.h"
 
