@@ -36,11 +36,34 @@ typedef enum next call_step(struct call *c);
 struct caller {
 	struct text space;       /* namespace: metadata x-namespace, default "default" */
 	struct text address;     /* "127.0.0.1:4711" of the outermost caller that is known */
-	struct text application; /* empty until Auth fills it */
-	struct text user;        /* empty until Auth fills it */
-	struct text roles;       /* as text of a PostgreSQL array; empty until Auth fills it */
-	struct trace trace;      /* taken from the metadata, or made */
-	int hops;                /* Junctions that this call has passed, this one not counted */
+	struct text application; /* of the two one is set if it has shown who it is, or none */
+	struct text user;
+	struct text roles; /* those that it has, as text of a PostgreSQL array */
+	/* The gate's, or NULL: roles that a token of an outside issuer says. In the arena. */
+	const struct text *claimed_roles;
+	size_t claimed_count;
+	bool anonymous;     /* has not shown who it is, and may do everything: the server is open */
+	bool bridge;        /* the call came through the bridge */
+	struct trace trace; /* taken from the metadata, or made */
+	int hops;           /* Junctions that this call has passed, this one not counted */
+};
+
+/* What a call shows of who makes it. Texts as sent, empty if they are missing. */
+struct call_credentials {
+	struct text authorization; /* metadata */
+	/* It comes from beyond this machine or through a proxy, as far as is told: metadata
+	 * forwarded, x-forwarded-for or via, or the bridge says so (junction-exposed). */
+	bool exposed;
+};
+
+/* Who lets calls in. Any thread. */
+struct call_gate {
+	/* Before the first step, on an rpc thread, never waiting: says in c->caller who calls.
+	 * False with c->status set: refused. */
+	bool (*admit)(struct call *c, const struct call_credentials *given);
+	/* Whether the caller may reach that action of a registered service. False with c->status
+	 * set: PERMISSION_DENIED. */
+	bool (*may)(struct call *c, struct text service, struct text action, struct text method);
 };
 
 /* What carries a call: server/rpc. begin, send and receive end by running c->then (begin: then), or
@@ -199,6 +222,13 @@ void call_resume(struct call *c, call_step *then);
 
 /* The client has gone or the deadline passed: no need to go on. */
 bool call_over(const struct call *c);
+
+/* Bound once, before the first call; without a gate all may do everything. */
+void call_use_gate(const struct call_gate *gate);
+bool call_admit(struct call *c, const struct call_credentials *given);
+/* For methods that check their target (options.proto): as call_gate.may. service and action as they
+ * are registered; method in upper case. */
+bool call_may(struct call *c, struct text service, struct text action, struct text method);
 
 /* Bound to the lanes once, before the first call. */
 void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch, struct stream_lane *streams);

@@ -11,7 +11,7 @@ static struct config values;
 /* What is text on the command line and something else afterwards. */
 static struct {
 	const char *egress_loopback, *egress_private, *admin, *log_level, *access_log;
-	const char *hook_fallback, *extension_ports;
+	const char *hook_fallback, *extension_ports, *auth;
 } words;
 
 #define MILLISECONDS_MAX (24 * 3600 * 1000)
@@ -202,6 +202,21 @@ static const struct option options[] = {
 	NUMBER("--watch-patience-ms", "JUNCTION_WATCH_PATIENCE_MS", watch_patience_ms, "30000",
 		"milliseconds", 100, MILLISECONDS_MAX,
 		"How long a watcher may leave a message unread before it is broken off."),
+	WORDS("--auth", "JUNCTION_AUTH", &words.auth, .fallback = "auto", .unit = "MODE",
+		.help = "required: every call shows who makes it. open: calls without credentials "
+			"may do everything, as long as --listen and --own-address are on loopback "
+			"only. auto: open where it can be."),
+	NUMBER("--auth-poll-ms", "JUNCTION_AUTH_POLL_MS", auth_poll_ms, "250", "milliseconds", 10,
+		60000,
+		"How often changes of users, roles and keys by other servers are looked for."),
+	WORDS("--token-issuer", "JUNCTION_TOKEN_ISSUER", &values.token_issuer,
+		.fallback = "junction", .unit = "NAME",
+		.help = "The claims iss and aud of access tokens; the same for all servers of a "
+			"database."),
+	NUMBER("--token-minutes", "JUNCTION_TOKEN_MINUTES", token_minutes, "15", "minutes", 1, 1440,
+		"How long an access token is good."),
+	NUMBER("--session-hours", "JUNCTION_SESSION_HOURS", session_hours, "12", "hours", 1, 8760,
+		"How long tokens can be refreshed after a login."),
 	WORDS("--hook-server", "JUNCTION_HOOK_SERVER", &values.hook_server, .unit = "NAME",
 		.help = "The registered server, of namespace default, whose services answer the "
 			"hooks client_authentication, signature, site_authentication and "
@@ -365,8 +380,24 @@ static void read_ports(struct config *c)
 	c->extension_last_port = last;
 }
 
+/* Open only where nobody from elsewhere can call. */
+static bool read_mode(bool all_loopback)
+{
+	if (strcmp(words.auth, "auto") == 0)
+		return all_loopback;
+	if (strcmp(words.auth, "open") != 0 && strcmp(words.auth, "required") != 0)
+		option_refuse(
+			&program, "--auth must be auto, open or required, not \"%s\"", words.auth);
+	bool open = strcmp(words.auth, "open") == 0;
+	if (open && !all_loopback)
+		option_refuse(&program, "--auth open is only possible while every --listen and "
+					"--own-address is on loopback");
+	return open;
+}
+
 static void read_words(bool all_loopback, struct config *c)
 {
+	c->auth_open = read_mode(all_loopback);
 	read_ports(c);
 	c->hook_builtin = strcmp(words.hook_fallback, "builtin") == 0;
 	if (!c->hook_builtin && strcmp(words.hook_fallback, "refuse") != 0)

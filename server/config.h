@@ -36,6 +36,10 @@ struct config {
 	int64_t history_days, forget_nodes_after_ms, watch_patience_ms;
 	int64_t audit_days, idempotency_hours; /* days 0: for ever */
 
+	bool auth_open;
+	const char *token_issuer;
+	int64_t auth_poll_ms, token_minutes, session_hours;
+
 	const char *hook_server; /* NULL: none */
 	bool hook_builtin;
 	struct option_list own_parties;

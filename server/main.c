@@ -233,6 +233,11 @@ static bool start_services(struct server *s)
 	const struct config *c = s->config;
 	const struct registry_options registry = registry_options(c);
 	const struct auth_options auth = {
+		.open = c->auth_open,
+		.poll_ms = c->auth_poll_ms,
+		.token_issuer = c->token_issuer,
+		.token_seconds = c->token_minutes * 60,
+		.session_seconds = c->session_hours * 3600,
 		.hook_server = c->hook_server,
 		.builtin = c->hook_builtin,
 		.own_parties = &c->own_parties,
@@ -249,7 +254,7 @@ static bool start_services(struct server *s)
 	registry_start(&registry, s->lanes, s->checks);
 	api_reader_start(&reader, s->lanes);
 	audit_start(&audit, s->lanes);
-	return auth_start(&auth, s->lanes) && start_extensions(s);
+	return auth_start(&auth, s->lanes, s->fetch) && start_extensions(s);
 }
 
 static bool start(struct server *s)
@@ -273,8 +278,8 @@ static void serve(struct server *s, const sigset_t *ending)
 {
 	bool said = false;
 	do {
-		bool ready = lanes_ready(s->lanes) && registry_ready() && audit_ready() &&
-			     extension_ready();
+		bool ready = lanes_ready(s->lanes) && registry_ready() && auth_ready() &&
+			     audit_ready() && extension_ready();
 		rpc_set_serving(s->rpc, ready);
 		if (ready && !said) {
 			puts("ready");

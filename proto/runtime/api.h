@@ -73,7 +73,9 @@ enum api_access {
 	API_ACCESS_WRITE = 2,
 	API_ACCESS_CALL = 3,
 	API_ACCESS_ADMIN = 4,
-	API_ACCESS_AUDIT = 5
+	API_ACCESS_AUDIT = 5,
+	API_ACCESS_PUBLIC = 6,
+	API_ACCESS_KNOWN = 7
 };
 
 enum { API_BODY_NONE = -2, API_BODY_ALL = -1 };
@@ -101,6 +103,7 @@ struct api_method {
 	bool client_streaming, server_streaming;
 	enum api_profile profile;
 	enum api_access access;
+	bool checks_target;
 	bool refuse_unknown;
 	const struct api_bulk *bulk; /* NULL */
 	/* Of a server stream: index of the output's field that is the id of a server-sent event,

@@ -1,13 +1,19 @@
 #include "server/auth/auth.h"
 
+#include "server/auth/gate.h"
 #include "server/auth/hook/builtin.h"
 
 static struct auth_options settings;
 
-bool auth_start(const struct auth_options *options, struct lanes *lanes)
+bool auth_start(const struct auth_options *options, struct lanes *lanes, struct fetch_lane *fetch)
 {
 	settings = *options;
 	return builtin_start(options, lanes);
+}
+
+bool auth_ready(void)
+{
+	return true;
 }
 
 void auth_stop(void)
