@@ -25,7 +25,7 @@ static void make_seed(void)
 }
 
 /* FNV-1a over the letters in lower case, its upper bits folded in. */
-static uint64_t hash_name(struct text name)
+uint64_t table_hash(struct text name)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -55,7 +55,7 @@ void *table_get(const struct table *t, struct text name)
 {
 	if (t->count == 0)
 		return NULL;
-	const struct table_entry *entry = *find(t, hash_name(name), name);
+	const struct table_entry *entry = *find(t, table_hash(name), name);
 	return entry ? entry->value : NULL;
 }
 
@@ -79,7 +79,7 @@ void table_put(struct table *t, struct text name, void *value)
 {
 	if (t->count >= t->bucket_count)
 		grow(t);
-	uint64_t hash = hash_name(name);
+	uint64_t hash = table_hash(name);
 	struct table_entry **link = find(t, hash, name);
 	if (!*link) {
 		*link = check_calloc(1, sizeof **link);
@@ -94,7 +94,7 @@ void table_remove(struct table *t, struct text name)
 {
 	if (t->count == 0)
 		return;
-	struct table_entry **link = find(t, hash_name(name), name);
+	struct table_entry **link = find(t, table_hash(name), name);
 	struct table_entry *entry = *link;
 	if (!entry)
 		return;

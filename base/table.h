@@ -31,4 +31,8 @@ struct table_cursor {
 void *table_next(const struct table *t, struct table_cursor *cursor);
 void table_clear(struct table *t); /* empties it; the values are not freed */
 
+/* The same for names that differ only in the case of ASCII letters, and another in each process:
+ * for tables of other kinds. Any thread. */
+uint64_t table_hash(struct text name);
+
 #endif

@@ -33,6 +33,15 @@ bool call_admit(struct call *c, const struct call_credentials *given)
 	return !gate || gate->admit(c, given);
 }
 
+bool call_still_known(struct call *c)
+{
+	int64_t until = c->caller.known_until;
+
+	return until == 0 || clock_now() < until ||
+	       status_set(
+		       &c->status, c->arena, STATUS_UNAUTHENTICATED, "the credentials have ended");
+}
+
 bool call_may(struct call *c, struct text service, struct text action, struct text method)
 {
 	return !gate || gate->may(c, service, action, method);
@@ -128,10 +137,8 @@ static enum next full(struct call *c, const char *what)
 /* The reason is the lane's: its texts do not live as long as the call. */
 static void take_error(struct call *c, const struct status *error)
 {
-	c->status.code = error->code;
-	c->status.message = arena_string(c->arena, text_of(error->message));
-	c->status.field = NULL;
-	c->status.remote_code = 0;
+	c->status = (struct status){
+		.code = error->code, .message = arena_string(c->arena, text_of(error->message))};
 }
 
 static void lane_failed(struct call *c, const struct status *error)
@@ -373,10 +380,12 @@ enum next stream_receive(struct call *c, call_step *then)
 static void wait_done(struct wait_job *job, const struct status *error)
 {
 	struct call *c = CALL_OF(job, wait);
-	if (!error)
+	if (error)
+		lane_failed(c, error);
+	else if (call_still_known(c))
 		((call_step *)c->then)(c);
 	else
-		lane_failed(c, error);
+		failed(c);
 }
 
 static enum next enter_streams(struct call *c)
@@ -388,6 +397,8 @@ static enum next enter_streams(struct call *c)
 enum next stream_wait(
 	struct call *c, struct bell *bell, uint64_t seen, int64_t until, call_step *then)
 {
+	int64_t known_until = c->caller.known_until;
+
 	if (overdrawn(c))
 		return failed(c);
 	call_end_turn(c);
@@ -395,7 +406,7 @@ enum next stream_wait(
 	c->lane.wait = (struct wait_job){
 		.bell = bell,
 		.seen = seen,
-		.until = until,
+		.until = known_until && known_until < until ? known_until : until,
 		.deadline = c->deadline,
 		.cancelled = &c->cancelled,
 		.done = wait_done,
@@ -410,6 +421,42 @@ enum next stream_end(struct call *c)
 		return failed(c);
 	c->status.code = STATUS_OK;
 	return end(c);
+}
+
+/* --- what is followed ------------------------------------------------------------------------- */
+
+static void follow_done(struct follow_job *job, const struct status *error)
+{
+	struct call *c = CALL_OF(job, follow);
+	if (error)
+		lane_failed(c, error);
+	else
+		((call_step *)c->then)(c);
+}
+
+static enum next follow(struct call *c, struct follower *f, int64_t revision, call_step *then)
+{
+	if (overdrawn(c))
+		return failed(c);
+	c->then = (void *)then;
+	c->lane.follow = (struct follow_job){
+		.revision = revision,
+		.deadline = c->deadline,
+		.cancelled = &c->cancelled,
+		.done = follow_done,
+	};
+	follower_wait(f, &c->lane.follow);
+	return NEXT_LANE;
+}
+
+enum next follow_visible(struct call *c, struct follower *f, int64_t revision, call_step *then)
+{
+	return revision <= follower_revision(f) ? then(c) : follow(c, f, revision, then);
+}
+
+enum next follow_current(struct call *c, struct follower *f, call_step *then)
+{
+	return follow(c, f, 0, then);
 }
 
 /* --- parking ---------------------------------------------------------------------------------- */

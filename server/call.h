@@ -20,6 +20,7 @@
 #include "base/trace.h"
 #include "proto/runtime/api.h"
 #include "server/lane/fetch_stream.h"
+#include "server/lane/follower.h"
 #include "server/lane/sql.h"
 #include "server/lane/stream.h"
 #include "server/lane/work.h"
@@ -42,8 +43,12 @@ struct caller {
 	/* The gate's, or NULL: roles that a token of an outside issuer says. In the arena. */
 	const struct text *claimed_roles;
 	size_t claimed_count;
-	bool anonymous;     /* has not shown who it is, and may do everything: the server is open */
+	bool anonymous; /* has not shown who it is, and may do everything: the server is open */
+	/* On clock_now(): when that by which it has shown who it is ends; 0: never. A stream is
+	 * failed then, while it waits or when its next message has been sent or received. */
+	int64_t known_until;
 	bool bridge;        /* the call came through the bridge */
+	bool forwarded;     /* it has passed a proxy, as far as is told */
 	struct trace trace; /* taken from the metadata, or made */
 	int hops;           /* Junctions that this call has passed, this one not counted */
 };
@@ -113,6 +118,7 @@ struct call {
 		struct fetch_put put;
 		struct work_job work;
 		struct wait_job wait;
+		struct follow_job follow;
 	} lane;
 };
 
@@ -215,6 +221,12 @@ void call_end_turn(struct call *c);
  * that has gone. Only before at_end(). message: a constant. */
 void call_break_off(struct call *c, enum status_code code, const char *message);
 
+/* Once readers of what is followed see that revision, which is committed, so that the caller's next
+ * read sees it; or all that was committed, by any server, before now. then() is on the follower's
+ * thread. UNAVAILABLE if the call is over before. */
+enum next follow_visible(struct call *c, struct follower *f, int64_t revision, call_step *then);
+enum next follow_current(struct call *c, struct follower *f, call_step *then);
+
 /* Parks the call in a place of the caller's own (a waiting list) which later, on one thread,
  * resumes or fails it exactly once. */
 enum next call_parked(struct call *c);
@@ -226,6 +238,8 @@ bool call_over(const struct call *c);
 /* Bound once, before the first call; without a gate all may do everything. */
 void call_use_gate(const struct call_gate *gate);
 bool call_admit(struct call *c, const struct call_credentials *given);
+/* False with c->status set, UNAUTHENTICATED: what has shown who calls has ended meanwhile. */
+bool call_still_known(struct call *c);
 /* For methods that check their target (options.proto): as call_gate.may. service and action as they
  * are registered; method in upper case. */
 bool call_may(struct call *c, struct text service, struct text action, struct text method);

@@ -1,7 +1,7 @@
 /* The feed against a real PostgreSQL that is killed and comes back. */
 #include "server/registry/feed.h"
-#include "tests/support/lane_trial.h"
 #include "tests/support/postgres.h"
+#include "tests/support/waiting_call.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -64,55 +64,20 @@ static void await_port(const char *name, int port)
 
 /* --- a call that waits ---------------------------------------------------------------------- */
 
-struct trial {
-	struct call call;
-	int64_t revision;
-	atomic_bool ended;
-	int port; /* of "waited", when the call went on */
-};
-
-static void finish(struct call *c)
-{
-	atomic_store(&((struct trial *)c)->ended, true);
-}
-
-static const struct call_transport transport = {.finish = finish};
-
 static enum next go_on(struct call *c)
 {
-	((struct trial *)c)->port = port_of("waited");
+	((struct waiting_call *)c)->seen = port_of("waited");
 	return failed(c);
 }
 
-static void park(void *arg)
+static void wait_visible(struct waiting_call *w)
 {
-	struct trial *t = arg;
-	feed_visible(feed, &t->call, t->revision, go_on);
+	feed_visible(feed, &w->call, w->revision, go_on);
 }
 
-static struct trial *start_waiting(int64_t revision)
+static struct waiting_call *start_waiting(int64_t revision)
 {
-	struct arena *arena = arena_new(0);
-	struct trial *t = ARENA_NEW(arena, struct trial);
-
-	t->call.arena = arena;
-	t->call.transport = &transport;
-	t->call.deadline = clock_now() + 600 * CLOCK_SECOND;
-	t->revision = revision;
-	trial_together(lane_loop(lanes, 1), park, t);
-	return t;
-}
-
-static void await_end(struct trial *t)
-{
-	while (!atomic_load(&t->ended))
-		sched_yield();
-}
-
-static void discard(struct trial *t)
-{
-	struct arena *arena = t->call.arena;
-	arena_free(&arena);
+	return waiting_start(lane_loop(lanes, 1), revision, wait_visible);
 }
 
 /* --- start and stop ------------------------------------------------------------------------- */
@@ -203,11 +168,11 @@ static void a_caller_goes_on_when_its_own_write_is_in_the_index(void **state)
 	stop_feed();
 	start_feed(INT64_C(3600000)); /* nobody but the caller makes it look */
 	await_ready();
-	struct trial *t = start_waiting(put("waited", "10.0.0.1", 4711));
-	await_end(t);
-	assert_int_equal(t->call.status.code, STATUS_OK);
-	assert_int_equal(t->port, 4711);
-	discard(t);
+	struct waiting_call *w = start_waiting(put("waited", "10.0.0.1", 4711));
+	waiting_await(w);
+	assert_int_equal(w->call.status.code, STATUS_OK);
+	assert_int_equal(w->seen, 4711);
+	waiting_free(w);
 	stop_feed();
 	start_feed(20);
 }
@@ -215,12 +180,12 @@ static void a_caller_goes_on_when_its_own_write_is_in_the_index(void **state)
 static void a_caller_that_gives_up_is_told_that_its_write_is_committed(void **state)
 {
 	await_ready();
-	struct trial *t = start_waiting(INT64_MAX);
-	atomic_store(&t->call.cancelled, true);
-	await_end(t);
-	assert_int_equal(t->call.status.code, STATUS_UNAVAILABLE);
-	assert_string_equal(t->call.status.message, "committed, but not yet visible here");
-	discard(t);
+	struct waiting_call *w = start_waiting(INT64_MAX);
+	atomic_store(&w->call.cancelled, true);
+	waiting_await(w);
+	assert_int_equal(w->call.status.code, STATUS_UNAVAILABLE);
+	assert_string_equal(w->call.status.message, "committed, but not yet visible here");
+	waiting_free(w);
 }
 
 #define MANY 3000
