@@ -17,8 +17,6 @@
 #include "server/audit/field.h"
 #include "server/registry/node_health.h"
 
-#define SERVERS_OWN TEXT("junction.audit")
-
 enum {
 	CONTENT_MAX = 65536,
 	NAME_MAX_BYTES = 255,
@@ -122,6 +120,22 @@ static void begin(struct arena *a, const struct caller *caller, struct record *r
 	columns[TRACE_ID] = or_null(caller->trace.id);
 }
 
+void record_make(struct arena *a, const struct caller *caller, const struct own_record *own,
+	struct record *record)
+{
+	struct text *columns = record->columns;
+
+	begin(a, caller, record);
+	columns[OPT_TYPE] = number(a, own->opt_type);
+	columns[RESULT_TYPE] = number(a, own->result_type);
+	columns[SEVERITY] = text_of(own->severity);
+	columns[NAMESPACE] = own->space;
+	columns[SOURCE_NODE] = node_name();
+	columns[CONTENT] = own->content;
+	columns[TARGET] = or_null(own->target);
+	columns[EXT] = or_null(own->ext);
+}
+
 /* --- what the caller wrote -------------------------------------------------------------------- */
 
 static bool read_texts(
@@ -151,7 +165,8 @@ static bool read_texts(
 				"must have at most %zu bytes", texts[i].most);
 		columns[texts[i].column] = or_null(given);
 	}
-	if (text_equal(columns[NAMESPACE], SERVERS_OWN))
+	if (text_equal(columns[NAMESPACE], RECORD_AUDIT) ||
+		text_equal(columns[NAMESPACE], RECORD_AUTH))
 		return status_field(status, a, "namespace", "is the server's own");
 	return true;
 }
@@ -290,19 +305,18 @@ enum next record_reading(struct call *c, const char *what, struct text request, 
 	enum next (*then)(struct call *c, const struct rows *rows, int row))
 {
 	struct record *record = arena_alloc(c->arena, sizeof(*record));
-	struct text *columns = record->columns;
 	bool find = strcmp(what, "find") == 0;
+	struct own_record own = {
+		.space = RECORD_AUDIT,
+		.opt_type = find ? OPT_FIND : OPT_EXPORT,
+		.severity = "notice",
+		.content = TEXT("export began"),
+		.ext = reading_ext(c->arena, request, find ? &count : NULL),
+	};
 
-	begin(c->arena, &c->caller, record);
-	columns[OPT_TYPE] = number(c->arena, find ? OPT_FIND : OPT_EXPORT);
-	columns[RESULT_TYPE] = TEXT("0");
-	columns[SEVERITY] = TEXT("notice");
-	columns[NAMESPACE] = SERVERS_OWN;
-	columns[SOURCE_NODE] = node_name();
-	columns[CONTENT] = TEXT("export began");
 	if (find)
-		columns[CONTENT] = text_of(arena_printf(c->arena, "find gave %lld record%s",
+		own.content = text_of(arena_printf(c->arena, "find gave %lld record%s",
 			(long long)count, count == 1 ? "" : "s"));
-	columns[EXT] = reading_ext(c->arena, request, find ? &count : NULL);
-	return append(c, &record_log, (struct text){0}, columns, then);
+	record_make(c->arena, &c->caller, &own, record);
+	return append(c, &record_log, (struct text){0}, record->columns, then);
 }

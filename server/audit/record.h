@@ -29,6 +29,24 @@ bool record_read(struct arena *a, const struct caller *caller, const Audit__Writ
 bool record_result(struct arena *a, const struct rows *rows, int row, Audit__WriteResult *result,
 	struct status *status);
 
+/* Namespaces that only the server writes. */
+#define RECORD_AUDIT TEXT("junction.audit")
+#define RECORD_AUTH  TEXT("junction.auth")
+
+/* What the server itself tells. */
+struct own_record {
+	struct text space; /* namespace: one of the two */
+	int opt_type, result_type;
+	const char *severity; /* the word */
+	struct text content;
+	struct text target, ext; /* may be empty; ext: a JSON object */
+};
+
+/* A record of it, with what the server knows of the caller. Lives in the arena, and points into
+ * both. */
+void record_make(struct arena *a, const struct caller *caller, const struct own_record *own,
+	struct record *record);
+
 /* Records that the log is read, in namespace junction.audit; then() runs as that of an append, and
  * has record_result() say whether it was written. what: "find" or "export"; request: what was
  * asked, JSON; count: records given so far. */

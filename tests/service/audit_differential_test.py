@@ -8,7 +8,7 @@ import random
 import pytest
 
 import audit_rules
-from audit_log import DEFAULTS, HOLD_INDEX, Finder, append, ids
+from audit_log import DEFAULTS, HOLD_INDEX, Finder, append, begin_empty, ids
 from postgres import Session
 
 SEED, ROWS, FILTERS, ANALYZED = 6, 2000, 2000, 300
@@ -92,6 +92,7 @@ CREATE OR REPLACE FUNCTION audit.estimate(query tsquery, since timestamptz, unti
 def rows(database, server):
     """In the order of the log, half of them indexed."""
     database.rows(ANY_ESTIMATE)
+    begin_empty(database)
     made = {}
     with Session(database.url) as session:
         session.run(HOLD_INDEX)

@@ -7,7 +7,7 @@ import threading
 import grpc
 import pytest
 
-from audit_log import Finder, append, expr, ids
+from audit_log import Finder, append, begin_empty, expr, ids
 
 # Found in the index as far as that has come, and behind it.
 HERE = {"expr": [expr("namespace", "Equal", "n"), expr("content", "Match", "c")]}
@@ -16,6 +16,11 @@ HERE = {"expr": [expr("namespace", "Equal", "n"), expr("content", "Match", "c")]
 @pytest.fixture(scope="module")
 def finder(channel, stubs):
     return Finder(stubs.audit_grpc.AuditStub(channel), stubs)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def first_start(database, server):
+    begin_empty(database)
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """The queries of migrations/AUDIT.md, each as a reader over sample rows."""
 
 import csv
-import os
 import re
-import subprocess
 
 import pytest
 
 import audit_log
-import postgres
-import programs
+import sql_page
 from registry_schema_test import Migrated
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -24,11 +21,6 @@ BATCHES = [
      {"content": "find gave 1 record", "namespace": "junction.audit", "sourceNode": "j", "user": "eve",
       "ext": '{"request":{"maxSize":1},"records":1}'}],
 ]
-
-
-def queries():
-    with open(os.path.join(programs.ROOT, "migrations", "AUDIT.md"), encoding="utf-8") as file:
-        return dict(re.findall(r"^## (.+)\n.+\n```sql\n((?:(?!```).*\n)+)```$", file.read(), re.M))
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +43,7 @@ def db(cluster_url):
 def run(db, tmp_path):
     """The rows of the query under that heading, each by column."""
     def run(heading):
-        done = subprocess.run(
-            [postgres.BIN + "psql", "-Xq", "--csv", "-v", "ON_ERROR_STOP=1", "-d", db.url], cwd=tmp_path,
-            input="SET ROLE junction_reader;\n" + queries()[heading], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return list(csv.DictReader(done.stdout.splitlines()))
+        return sql_page.rows(db.url, "AUDIT.md", heading, tmp_path)
     return run
 
 
@@ -132,7 +120,5 @@ def test_how_to_keep_a_month(run, tmp_path):
 
 
 def test_every_query_is_run_here():
-    with open(__file__, encoding="utf-8") as file:
-        source = file.read()
-    assert len(queries()) >= 10
-    assert [heading for heading in queries() if f'run("{heading}")' not in source] == []
+    assert len(sql_page.queries("AUDIT.md")) >= 10
+    assert sql_page.not_run("AUDIT.md", __file__) == []

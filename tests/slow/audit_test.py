@@ -24,6 +24,7 @@ def test_a_long_stream_takes_constant_memory(stubs, channel, database, server):
     assert log.stub.WriteStream(records()).written == RECORDS
     seconds = time.monotonic() - began
     print(f"stream: {RECORDS / seconds:.0f} records/s, grown by {most >> 10} KiB")
-    assert database.rows("SELECT count(*) FROM audit.record") == [[str(RECORDS + 5000)]]
+    assert database.rows("SELECT count(*) FROM audit.record"
+                         " WHERE namespace <> 'junction.auth'") == [[str(RECORDS + 5000)]]
     if observe.is_plain(server):
         assert most < MOST

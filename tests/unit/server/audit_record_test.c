@@ -233,8 +233,36 @@ static void what_is_nobodys_is_refused(void **state)
 	start_anew();
 	request.namespace_ = (char *)"junction.audit";
 	assert_refused("namespace", "is the server's own");
+	request.namespace_ = (char *)"junction.auth";
+	assert_refused("namespace", "is the server's own");
 	request.namespace_ = (char *)"junction.audits";
 	read_it();
+}
+
+static void the_servers_own_record_tells_of_the_caller(void **state)
+{
+	const struct own_record own = {
+		.space = RECORD_AUTH,
+		.opt_type = 10,
+		.result_type = 1,
+		.severity = "warning",
+		.content = TEXT("login refused"),
+		.target = TEXT("user:anna"),
+	};
+
+	caller.address = TEXT("10.0.0.1:5");
+	record_make(a, &caller, &own, &record);
+	assert_int_equal(record.columns[ID].size, 36);
+	assert_column(NAMESPACE, "junction.auth");
+	assert_column(OPT_TYPE, "10");
+	assert_column(RESULT_TYPE, "1");
+	assert_column(SEVERITY, "warning");
+	assert_column(CONTENT, "login refused");
+	assert_column(TARGET, "user:anna");
+	assert_column(ADDRESS, "10.0.0.1:5");
+	assert_true(text_equal(record.columns[SOURCE_NODE], node_name()));
+	assert_null(record.columns[EXT].data);
+	assert_null(record.columns[USER_NAME].data);
 }
 
 static struct text hash_now(void)
@@ -271,6 +299,7 @@ int main(void)
 		TEST(times_are_of_four_digit_years),
 		TEST(ext_is_an_object),
 		TEST(what_is_nobodys_is_refused),
+		TEST(the_servers_own_record_tells_of_the_caller),
 		TEST(the_hash_tells_requests_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
