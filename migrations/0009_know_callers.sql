@@ -57,7 +57,7 @@ CREATE FUNCTION auth.act_as(caller text) RETURNS void
 	SELECT set_config('junction.caller', caller, true)
 $$;
 COMMENT ON FUNCTION auth.act_as(text) IS
-	'Says who changes something in this transaction, for the audit: JSON object of user, application, roles (a list), address, node, trace. Whoever says nothing is audited as the database''s user.';
+	'Says who changes something in this transaction, for the audit: JSON object of user, application, roles (the text of an array), address, node, trace. Whoever says nothing is audited as the database''s user.';
 
 CREATE FUNCTION auth.tell(operation text, relation text, kind text, name_column text, old jsonb,
 	new jsonb) RETURNS void
@@ -99,10 +99,13 @@ CREATE FUNCTION auth.publish_change() RETURNS trigger
 DECLARE
 	caller json := nullif(current_setting('junction.caller', true), '')::json;
 	shown text := json_build_object('table', NEW.relation, 'old', NEW.old, 'new', NEW.new)::text;
-	subject text := coalesce(NEW.new->0, NEW.old->0)->>'kind';
-	target text := left(coalesce(subject || ':', '') || coalesce(NEW.names[1], ''), 255);
+	target text := left(coalesce(NEW.kinds[1] || ':' || NEW.names[1],
+		'party:' || (coalesce(NEW.new->0, NEW.old->0)->>'party_id')), 255);
 	revision bigint;
 BEGIN
+	-- Before the lock of audit.append in any case: so transactions that end together wait for each
+	-- other in one order.
+	PERFORM FROM auth.revision FOR UPDATE;
 	IF cardinality(NEW.kinds) > 0 THEN
 		UPDATE auth.revision SET value = value + 1 RETURNING value INTO revision;
 		INSERT INTO auth.change (revision, kind, name)
@@ -117,11 +120,11 @@ BEGIN
 		ARRAY['notice'::audit.severity], ARRAY['junction.auth'],
 		ARRAY[coalesce(nullif(caller->>'node', ''), 'postgresql')],
 		ARRAY[NEW.relation || CASE NEW.operation WHEN 'INSERT' THEN ' added' WHEN 'UPDATE' THEN ' changed'
-			ELSE ' removed' END], ARRAY[nullif(target, '')],
+			ELSE ' removed' END], ARRAY[target],
 		ARRAY[CASE WHEN caller IS NULL THEN 'postgresql:' || session_user
 			ELSE nullif(caller->>'user', '') END],
 		ARRAY[nullif(caller->>'application', '')],
-		ARRAY[(SELECT array_agg(r) FROM json_array_elements_text(caller->'roles') AS r)::text],
+		ARRAY[CASE WHEN caller->>'roles' NOT IN ('', '{}') THEN caller->>'roles' END],
 		ARRAY[nullif(caller->>'address', '')], ARRAY[coalesce(nullif(caller->>'node', ''), 'postgresql')],
 		ARRAY[nullif(caller->>'trace', '')], ARRAY[shown::json], ARRAY[NULL::text],
 		ARRAY[NULL::bytea], ARRAY[NULL::bigint]);
@@ -129,7 +132,7 @@ BEGIN
 	RETURN NULL;
 END $$;
 COMMENT ON FUNCTION auth.publish_change() IS
-	'Of a trigger at the commit: gives a change its revision, which the servers follow, and writes it into the audit (namespace junction.auth; opt_type 1 added, 2 changed, 3 removed; ext: the rows before and after).';
+	'Of a trigger at the commit: gives a change its revision, which the servers follow, and writes it into the audit (namespace junction.auth; opt_type 1 added, 2 changed, 3 removed; target: the first of what has changed, "user:alice"; ext: the rows before and after).';
 
 CREATE CONSTRAINT TRIGGER pending_publish AFTER INSERT ON auth.pending
 	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION auth.publish_change();
@@ -382,7 +385,7 @@ CREATE TABLE auth.session (
 	CONSTRAINT session_subject_fkey FOREIGN KEY (kind, name) REFERENCES auth.subject (kind, name)
 		ON DELETE CASCADE
 );
-COMMENT ON TABLE auth.session IS 'Who has logged in and can refresh his tokens. Read by the application, and by nobody else.';
+COMMENT ON TABLE auth.session IS 'Who has logged in and can refresh his tokens.';
 COMMENT ON COLUMN auth.session.id IS 'Its tokens bear it as sid.';
 COMMENT ON COLUMN auth.session.kind IS 'user or application.';
 COMMENT ON COLUMN auth.session.name IS 'Who.';
@@ -436,6 +439,13 @@ INSERT INTO auth.role_grant (kind, name, role) VALUES ('application', 'fate', 'f
 
 -- --- each change is told ------------------------------------------------------------------------
 
+CREATE FUNCTION auth.refuse_truncate() RETURNS trigger
+	LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RAISE EXCEPTION 'auth.% must not be truncated: nobody would be told; use DELETE', TG_TABLE_NAME;
+END $$;
+COMMENT ON FUNCTION auth.refuse_truncate() IS 'Of a trigger: there are no rows to tell of when a table is truncated.';
+
 DO $$
 DECLARE
 	t record;
@@ -457,12 +467,17 @@ BEGIN
 		EXECUTE format('CREATE TRIGGER %I AFTER DELETE ON auth.%I REFERENCING OLD TABLE AS removed
 			FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change(%L, %L)',
 			t.name || '_removed', t.name, t.kind, t.name_column);
+		EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON auth.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate()',
+			t.name || '_truncated', t.name);
 		EXECUTE format('COMMENT ON TRIGGER %I ON auth.%I IS ''Notes what was added.''',
 			t.name || '_added', t.name);
 		EXECUTE format('COMMENT ON TRIGGER %I ON auth.%I IS ''Notes what was changed.''',
 			t.name || '_changed', t.name);
 		EXECUTE format('COMMENT ON TRIGGER %I ON auth.%I IS ''Notes what was removed.''',
 			t.name || '_removed', t.name);
+		EXECUTE format('COMMENT ON TRIGGER %I ON auth.%I IS ''Refuses it.''',
+			t.name || '_truncated', t.name);
 	END LOOP;
 END $$;
 
@@ -584,27 +599,6 @@ END $$;
 COMMENT ON FUNCTION auth.load(text, text, integer) IS
 	'All that the servers keep, page after page by kind and name, so many of one kind at most; a row without kind: that was all. The pages need not be of one moment: who follows from the revision of the first page comes to the same.';
 
-CREATE FUNCTION auth.forget(most integer) RETURNS integer
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	forgotten integer;
-	more integer;
-BEGIN
-	DELETE FROM auth.change WHERE ctid = ANY (ARRAY(SELECT c.ctid FROM auth.change c
-		WHERE c.at < now() - interval '1 hour' ORDER BY c.at LIMIT most FOR UPDATE SKIP LOCKED));
-	GET DIAGNOSTICS forgotten = ROW_COUNT;
-	DELETE FROM auth.session WHERE ctid = ANY (ARRAY(SELECT s.ctid FROM auth.session s
-		WHERE s.expires_at < now() ORDER BY s.expires_at LIMIT most FOR UPDATE SKIP LOCKED));
-	GET DIAGNOSTICS more = ROW_COUNT;
-	forgotten := greatest(forgotten, more);
-	DELETE FROM auth.revocation WHERE ctid = ANY (ARRAY(SELECT v.ctid FROM auth.revocation v
-		WHERE v.expires_at < now() ORDER BY v.expires_at LIMIT most FOR UPDATE SKIP LOCKED));
-	GET DIAGNOSTICS more = ROW_COUNT;
-	RETURN greatest(forgotten, more);
-END $$;
-COMMENT ON FUNCTION auth.forget(integer) IS
-	'Removes changes that are older than an hour, and sessions and revocations that have expired, so many of each at most. Gives how many of the kind of which there were most. The servers call it all the time.';
-
 -- --- rights -------------------------------------------------------------------------------------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA auth FROM PUBLIC;
@@ -613,8 +607,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON auth.subject, auth.password, auth.member
 	auth.session, auth.revocation TO junction_app;
 GRANT SELECT ON auth.revision, auth.change TO junction_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO junction_app;
--- Not auth.password, auth.token_key, auth.session, and not the secrets of access keys.
+-- Not auth.password and auth.token_key, and not the secrets of access keys and sessions.
 GRANT SELECT ON auth.revision, auth.change, auth.subject, auth.member, auth.role, auth.role_parent,
 	auth.rule, auth.role_grant, auth.issuer, auth.revocation TO junction_reader;
 GRANT SELECT (id, application, title, created_at, ends_at) ON auth.access_key TO junction_reader;
+GRANT SELECT (id, kind, name, access_key, address, created_at, refreshed_at, expires_at)
+	ON auth.session TO junction_reader;
 GRANT EXECUTE ON FUNCTION auth.check_party, auth.lacking_own_keys, auth.milliseconds TO junction_reader;

@@ -933,6 +933,75 @@ END;
 COMMENT ON FUNCTION audit.search(query text, since timestamp with time zone, until timestamp with time zone, most integer) IS 'The newest records whose content has the words of a text adjacent and in order, as MatchPhrase of the API finds them: SELECT * FROM audit.search(''冷却塔''). Of the last day and at most 100, unless told otherwise.';
 
 --
+-- Name: act_as(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.act_as(caller text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT set_config('junction.caller', caller, true)
+$$;
+
+--
+-- Name: FUNCTION act_as(caller text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.act_as(caller text) IS 'Says who changes something in this transaction, for the audit: JSON object of user, application, roles (the text of an array), address, node, trace. Whoever says nothing is audited as the database''s user.';
+
+--
+-- Name: pattern_covers(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.pattern_covers(pattern text, action text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((action COLLATE "C") ~~ replace(replace(replace(replace(pattern, '\'::text, '\\'::text), '%'::text, '\%'::text), '_'::text, '\_'::text), '*'::text, '%'::text)) AND ((pattern = '**'::text) OR (strpos(pattern, '*'::text) = 0) OR (strpos(action, '/'::text) = 0) OR ((action COLLATE "C") ~ (('^'::text || replace(regexp_replace(regexp_replace(pattern, '([][\\.^$|?+(){}])'::text, '\\\1'::text, 'g'::text), '\*{2,}'::text, '.{0,}'::text, 'g'::text), '*'::text, '[^/]*'::text)) || '$'::text))));
+
+--
+-- Name: FUNCTION pattern_covers(pattern text, action text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.pattern_covers(pattern text, action text) IS 'Whether a pattern means an action, case considered: * is any characters but /, ** any characters, all else is itself.';
+
+--
+-- Name: action_matches(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.action_matches(pattern text, action text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ("left"(action, 1) = '/'::text) THEN auth.pattern_covers(pattern, action) ELSE auth.pattern_covers(lower((pattern COLLATE "C")), lower((action COLLATE "C"))) END;
+
+--
+-- Name: FUNCTION action_matches(pattern text, action text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.action_matches(pattern text, action text) IS 'Whether the action of a rule (auth.rule.action) means an action, or a path, which begins with /. Only of paths the case of letters counts.';
+
+--
+-- Name: add_administrator(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.add_administrator(caller text, new_hash text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	-- Of many servers one goes on, the others wait for it here.
+	INSERT INTO auth.first_start DEFAULT VALUES ON CONFLICT ON CONSTRAINT first_start_pkey DO NOTHING;
+	IF NOT FOUND OR EXISTS (SELECT FROM auth.subject s WHERE s.kind = 'user') THEN
+		RETURN false;
+	END IF;
+	PERFORM auth.reset_administrator(caller, new_hash, 0);
+	RETURN true;
+END $$;
+
+--
+-- Name: FUNCTION add_administrator(caller text, new_hash text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.add_administrator(caller text, new_hash text) IS 'At the first start: makes the user administrator, with a one-time password. False if another server has, or there are users already.';
+
+--
 -- Name: party_key; Type: TABLE; Schema: auth; Owner: -
 --
 
@@ -1029,17 +1098,19 @@ COMMENT ON COLUMN auth.party_key.caller_user IS 'User of the caller; empty if un
 COMMENT ON COLUMN auth.party_key.trace IS 'Trace id of the call; empty if unknown.';
 
 --
--- Name: add_own_key(text, text, text, text, text, boolean, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+-- Name: add_own_key(text, text, text, text, text, text, boolean); Type: FUNCTION; Schema: auth; Owner: -
 --
 
-CREATE FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) RETURNS SETOF auth.party_key
+CREATE FUNCTION auth.add_own_key(caller text, party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean) RETURNS SETOF auth.party_key
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_variable
 DECLARE
+	who json := caller::json;
 	keys bigint := auth.keys_of(party);
 BEGIN
+	PERFORM auth.act_as(caller);
 	-- Only now: a statement that began before the lock was there would not see what another server
 	-- has added meanwhile.
 	IF keys >= 100 OR (if_lacking AND NOT EXISTS (
@@ -1048,16 +1119,520 @@ BEGIN
 	END IF;
 	RETURN QUERY INSERT INTO auth.party_key (party_id, key_id, algorithm, public_key, own,
 		caller_address, caller_application, caller_user, trace)
-	VALUES (party, id, algorithm, public_key, true, caller_address, caller_application,
-		caller_user, trace) RETURNING *;
+	VALUES (party, id, algorithm, public_key, true, coalesce(who->>'address', ''),
+		coalesce(who->>'application', ''), coalesce(who->>'user', ''),
+		coalesce(who->>'trace', '')) RETURNING *;
 	INSERT INTO auth.own_key (party_id, key_id, private_key) VALUES (party, id, private_key);
 END $$;
 
 --
--- Name: FUNCTION add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: auth; Owner: -
+-- Name: FUNCTION add_own_key(caller text, party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean); Type: COMMENT; Schema: auth; Owner: -
 --
 
-COMMENT ON FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) IS 'Adds a key pair, which signs from now on; gives the public key''s row. No row: the party has 100 keys, or if_lacking is set and its newest own key is of this algorithm.';
+COMMENT ON FUNCTION auth.add_own_key(caller text, party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean) IS 'Adds a key pair, which signs from now on; gives the public key''s row. No row: the party has 100 keys, or if_lacking is set and its newest own key is of this algorithm.';
+
+--
+-- Name: add_token_key(text, text, text, text, text, bigint, bigint, boolean, boolean); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.add_token_key(caller text, new_id text, new_algorithm text, new_public_jwk text, new_private_jwk text, delay_ms bigint, overlap_seconds bigint, revoke_others boolean, if_lacking boolean) RETURNS TABLE(r_created_at bigint, r_signs_from bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	made timestamptz;
+	signs timestamptz;
+BEGIN
+	PERFORM auth.act_as(caller);
+	-- Until the end of the transaction: of several servers that find no key one makes the first, and
+	-- of all keys one is the newest.
+	PERFORM pg_advisory_xact_lock(6024023);
+	IF if_lacking AND EXISTS (SELECT FROM auth.token_key k WHERE k.verifies_until IS NULL) THEN
+		RETURN;
+	END IF;
+	DELETE FROM auth.token_key k
+	WHERE revoke_others OR k.verifies_until < clock_timestamp() - interval '1 hour';
+	IF (SELECT count(*) FROM auth.token_key) >= 100 THEN
+		RETURN;
+	END IF;
+	made := clock_timestamp();
+	-- Until it signs the ones before do, if there are any.
+	signs := made + CASE WHEN EXISTS (SELECT FROM auth.token_key k WHERE k.verifies_until IS NULL)
+		THEN delay_ms ELSE 0 END * interval '1 millisecond';
+	UPDATE auth.token_key k SET verifies_until = signs + overlap_seconds * interval '1 second'
+	WHERE k.verifies_until IS NULL;
+	INSERT INTO auth.token_key (id, algorithm, public_jwk, private_jwk, created_at, signs_from)
+	VALUES (new_id, new_algorithm, new_public_jwk, new_private_jwk, made, signs);
+	RETURN QUERY SELECT auth.milliseconds(made), auth.milliseconds(signs);
+END $$;
+
+--
+-- Name: FUNCTION add_token_key(caller text, new_id text, new_algorithm text, new_public_jwk text, new_private_jwk text, delay_ms bigint, overlap_seconds bigint, revoke_others boolean, if_lacking boolean); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.add_token_key(caller text, new_id text, new_algorithm text, new_public_jwk text, new_private_jwk text, delay_ms bigint, overlap_seconds bigint, revoke_others boolean, if_lacking boolean) IS 'Adds a key for access tokens, which signs after the delay, or at once if no other does; the ones before verify for overlap_seconds more, or are removed if revoke_others is set. Keys that have not verified for an hour are removed. Gives when it was made and signs, in milliseconds since 1970. No row: there are 100 keys, or if_lacking is set and there is one.';
+
+--
+-- Name: attempts_of(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.attempts_of(of_account text, of_address text) RETURNS TABLE(account text, address text, free integer, kept interval)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT v.account, v.address, v.free, v.kept
+	FROM (VALUES (of_account, of_address, 3, interval '1 hour'), (of_account, '', 20, interval '1 hour'),
+		('', of_address, 20, interval '10 minutes')) AS v (account, address, free, kept)
+	WHERE (v.account <> '' AND v.address <> '') OR NOT EXISTS (SELECT FROM auth.known_address k
+		WHERE k.account = of_account AND k.address = of_address AND k.ends_at > clock_timestamp())
+$$;
+
+--
+-- Name: FUNCTION attempts_of(of_account text, of_address text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.attempts_of(of_account text, of_address text) IS 'The rows of auth.attempt that an attempt counts in, and their rules: how many are free within what time.';
+
+--
+-- Name: begin_attempt(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.begin_attempt(of_account text, of_address text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	at timestamptz;
+	wait timestamptz;
+BEGIN
+	PERFORM auth.lock_attempts(of_account, of_address);
+	at := clock_timestamp();
+	SELECT max(a.wait_until) INTO wait
+	FROM auth.attempts_of(of_account, of_address) AS r
+	JOIN auth.attempt a ON a.account = r.account AND a.address = r.address;
+	IF wait > at THEN
+		RETURN ceil(extract(epoch FROM wait - at) * 1000);
+	END IF;
+	INSERT INTO auth.attempt (account, address, refused, wait_until, ends_at)
+	SELECT n.account, n.address, n.refused, at + auth.wait_after(n.refused, n.free),
+		CASE WHEN n.refused > 1 AND n.refused < n.free THEN n.ends_at
+			ELSE at + auth.wait_after(n.refused, n.free) + n.kept END
+	FROM (SELECT r.account, r.address, r.free, r.kept, a.ends_at,
+			CASE WHEN a.ends_at > at THEN a.refused + 1 ELSE 1 END AS refused
+		FROM auth.attempts_of(of_account, of_address) AS r
+		LEFT JOIN auth.attempt a ON a.account = r.account AND a.address = r.address) AS n
+	ON CONFLICT ON CONSTRAINT attempt_pkey DO UPDATE
+	SET refused = excluded.refused, wait_until = excluded.wait_until, ends_at = excluded.ends_at;
+	RETURN 0;
+END $$;
+
+--
+-- Name: FUNCTION begin_attempt(of_account text, of_address text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.begin_attempt(of_account text, of_address text) IS 'Before a secret is looked at: 0, and the attempt is counted as refused, so that it does not help to guess many at once; or how many milliseconds to wait, and nothing may be tried. The rules: auth.attempt.';
+
+--
+-- Name: begin_change(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.begin_change(caller text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	-- One at a time, until the commit: what a change asks of other rows (is there still an
+	-- administrator, does no role inherit from itself) must hold when it is committed, too.
+	PERFORM pg_advisory_xact_lock(6024021);
+END $$;
+
+--
+-- Name: FUNCTION begin_change(caller text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.begin_change(caller text) IS 'Begins a change by an administrator: says who he is (auth.act_as()), and waits for those before.';
+
+--
+-- Name: begin_login(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.begin_login(of_name text, of_address text) RETURNS TABLE(r_wait_ms bigint, r_hash text, r_one_time boolean, r_disabled boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	wait_ms bigint := auth.begin_attempt('user:' || of_name, of_address);
+BEGIN
+	RETURN QUERY SELECT wait_ms, coalesce(p.hash, ''), coalesce(p.one_time, false),
+		coalesce(s.disabled, false)
+	FROM (VALUES (wait_ms)) AS v (ms)
+	LEFT JOIN auth.password p ON p.name = of_name AND v.ms = 0
+	LEFT JOIN auth.subject s ON s.kind = p.kind AND s.name = p.name;
+END $$;
+
+--
+-- Name: FUNCTION begin_login(of_name text, of_address text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.begin_login(of_name text, of_address text) IS 'What auth.begin_attempt() says; and if it may be tried the hash to compare with, empty if there is none, whether the password must be changed first, and whether the user is disabled. Holds a secret.';
+
+--
+-- Name: change_password(text, text, text, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.change_password(caller text, of_name text, of_hash text, new_hash text, of_network text, token_seconds bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	UPDATE auth.password p SET hash = new_hash, one_time = false, set_at = clock_timestamp()
+	FROM auth.subject s
+	WHERE p.name = of_name AND p.hash = of_hash AND s.kind = p.kind AND s.name = p.name
+		AND NOT s.disabled;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	PERFORM auth.end_sessions('user', of_name, NULL, token_seconds);
+	PERFORM auth.pass_attempt('user:' || of_name, of_network);
+	RETURN true;
+END $$;
+
+--
+-- Name: FUNCTION change_password(caller text, of_name text, of_hash text, new_hash text, of_network text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.change_password(caller text, of_name text, of_hash text, new_hash text, of_network text, token_seconds bigint) IS 'A user has shown his password, whose hash is given, and gets another one; his sessions end. False if that is not his password any more, or he is disabled.';
+
+--
+-- Name: folded_name(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.folded_name(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (lower((split_part(name, ':'::text, 1) COLLATE "C")) || substr(name, strpos((name || ':'::text), ':'::text)));
+
+--
+-- Name: FUNCTION folded_name(name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.folded_name(name text) IS 'A subject''s name as it is kept: in lower case, but for what an outside issuer calls its user.';
+
+--
+-- Name: member; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.member (
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    group_kind text DEFAULT 'group'::text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT member_group_kind CHECK ((group_kind = 'group'::text)),
+    CONSTRAINT member_kind_known CHECK ((kind = ANY (ARRAY['user'::text, 'application'::text])))
+);
+
+--
+-- Name: TABLE member; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.member IS 'Who is in which group.';
+
+--
+-- Name: COLUMN member.group_name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.member.group_name IS 'The group.';
+
+--
+-- Name: COLUMN member.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.member.kind IS 'user or application.';
+
+--
+-- Name: COLUMN member.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.member.name IS 'Who is in it.';
+
+--
+-- Name: COLUMN member.group_kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.member.group_kind IS 'group.';
+
+--
+-- Name: COLUMN member.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.member.created_at IS 'Since when.';
+
+--
+-- Name: role_grant; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.role_grant (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    role text NOT NULL COLLATE pg_catalog."C",
+    ends_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+--
+-- Name: TABLE role_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.role_grant IS 'Which subject has which role.';
+
+--
+-- Name: COLUMN role_grant.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_grant.kind IS 'user, application or group.';
+
+--
+-- Name: COLUMN role_grant.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_grant.name IS 'The subject; what a group is granted all have who are in it.';
+
+--
+-- Name: COLUMN role_grant.role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_grant.role IS 'The role.';
+
+--
+-- Name: COLUMN role_grant.ends_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_grant.ends_at IS 'Until then it counts; NULL: for ever.';
+
+--
+-- Name: COLUMN role_grant.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_grant.created_at IS 'When it was granted.';
+
+--
+-- Name: role_parent; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.role_parent (
+    role text NOT NULL COLLATE pg_catalog."C",
+    parent text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT role_parent_not_itself CHECK ((role <> parent))
+);
+
+--
+-- Name: TABLE role_parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.role_parent IS 'Which role inherits from which.';
+
+--
+-- Name: COLUMN role_parent.role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_parent.role IS 'The role that inherits.';
+
+--
+-- Name: COLUMN role_parent.parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role_parent.parent IS 'The role whose rules it has besides its own.';
+
+--
+-- Name: subject; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.subject (
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    title text DEFAULT ''::text NOT NULL,
+    disabled boolean DEFAULT false NOT NULL,
+    services text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT subject_kind_known CHECK ((kind = ANY (ARRAY['user'::text, 'application'::text, 'group'::text]))),
+    CONSTRAINT subject_name_form CHECK (((name ~ '^[a-z0-9][a-z0-9._@+-]{0,63}$'::text) OR ((kind = 'user'::text) AND (name ~ '^[a-z][a-z0-9-]{0,31}:[^[:cntrl:]]+$'::text) AND (octet_length(name) <= 255)))),
+    CONSTRAINT subject_services_count CHECK ((cardinality(services) <= 100)),
+    CONSTRAINT subject_services_of_application CHECK (((kind = 'application'::text) OR (services = '{}'::text[]))),
+    CONSTRAINT subject_title_length CHECK ((octet_length(title) <= 255))
+);
+
+--
+-- Name: TABLE subject; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.subject IS 'Who may be granted something: users, applications, and groups of both.';
+
+--
+-- Name: COLUMN subject.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.kind IS 'user (a person), application (a program) or group.';
+
+--
+-- Name: COLUMN subject.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.name IS 'In lower case; of the users of an outside issuer "issuer:name".';
+
+--
+-- Name: COLUMN subject.title; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.title IS 'What people call it.';
+
+--
+-- Name: COLUMN subject.disabled; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.disabled IS 'May do nothing; of a group: its grants do not count.';
+
+--
+-- Name: COLUMN subject.services; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.services IS 'Names of the services of an application.';
+
+--
+-- Name: COLUMN subject.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.created_at IS 'When it was made.';
+
+--
+-- Name: COLUMN subject.updated_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.subject.updated_at IS 'When it was changed last.';
+
+--
+-- Name: held_roles(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.held_roles(subject_kind text, subject_name text) RETURNS TABLE(holder_kind text, holder text, granted text, role text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH RECURSIVE holder(kind, name) AS (
+          SELECT s.kind,
+             s.name
+            FROM auth.subject s
+           WHERE ((s.kind = held_roles.subject_kind) AND (s.name = auth.folded_name(held_roles.subject_name)) AND (NOT s.disabled))
+         UNION ALL
+          SELECT g.kind,
+             g.name
+            FROM ((auth.subject s
+              JOIN auth.member m ON (((m.kind = s.kind) AND (m.name = s.name))))
+              JOIN auth.subject g ON (((g.kind = m.group_kind) AND (g.name = m.group_name) AND (NOT g.disabled))))
+           WHERE ((s.kind = held_roles.subject_kind) AND (s.name = auth.folded_name(held_roles.subject_name)) AND (NOT s.disabled))
+         ), held(holder_kind, holder, granted, role) AS (
+          SELECT h_1.kind,
+             h_1.name,
+             r.role,
+             r.role
+            FROM (holder h_1
+              JOIN auth.role_grant r ON (((r.kind = h_1.kind) AND (r.name = h_1.name))))
+           WHERE ((r.ends_at IS NULL) OR (r.ends_at > statement_timestamp()))
+         UNION
+          SELECT h_1.holder_kind,
+             h_1.holder,
+             h_1.granted,
+             p.parent
+            FROM (held h_1
+              JOIN auth.role_parent p ON ((p.role = h_1.role)))
+         )
+  SELECT h.holder_kind,
+     h.holder,
+     h.granted,
+     h.role
+    FROM held h;
+END;
+
+--
+-- Name: FUNCTION held_roles(subject_kind text, subject_name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.held_roles(subject_kind text, subject_name text) IS 'The roles that a subject (user, application or group) has now. holder_kind and holder: who was granted it, the subject or a group of its; granted: the role that was granted, which is role or inherits from it. None of one that is disabled or unknown.';
+
+--
+-- Name: rule; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.rule (
+    role text NOT NULL COLLATE pg_catalog."C",
+    effect text NOT NULL COLLATE pg_catalog."C",
+    service text NOT NULL COLLATE pg_catalog."C",
+    action text NOT NULL COLLATE pg_catalog."C",
+    method text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT rule_action_characters CHECK ((action !~ '[\x01-\x1f\x7f]'::text)),
+    CONSTRAINT rule_action_length CHECK (((octet_length(action) >= 1) AND (octet_length(action) <= 255))),
+    CONSTRAINT rule_action_lower_case CHECK ((("left"(action, 1) = '/'::text) OR (action = lower(action)))),
+    CONSTRAINT rule_effect_known CHECK ((effect = ANY (ARRAY['allow'::text, 'deny'::text]))),
+    CONSTRAINT rule_method_form CHECK (((method = '*'::text) OR (method ~ '^[A-Z]{1,32}$'::text))),
+    CONSTRAINT rule_service_length CHECK (((octet_length(service) >= 1) AND (octet_length(service) <= 64))),
+    CONSTRAINT rule_service_lower_case CHECK ((service = lower(service)))
+);
+
+--
+-- Name: TABLE rule; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.rule IS 'What roles allow and deny. What any rule of a subject''s roles denies is denied, and so is what none allows: auth.check().';
+
+--
+-- Name: COLUMN rule.role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.rule.role IS 'The role that has it.';
+
+--
+-- Name: COLUMN rule.effect; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.rule.effect IS 'allow or deny.';
+
+--
+-- Name: COLUMN rule.service; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.rule.service IS 'Name of the service, or * for any.';
+
+--
+-- Name: COLUMN rule.action; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.rule.action IS 'Pattern of actions, in lower case, or of paths if it begins with /: * is any characters but /, ** any characters, all else is itself.';
+
+--
+-- Name: COLUMN rule.method; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.rule.method IS 'HTTP method, or READ, WRITE, CALL, ADMIN or AUDIT of an RPC of Junction''s own, or * for any.';
+
+--
+-- Name: check(text, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth."check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT COALESCE(bool_and((u.effect = 'allow'::text)), false) AS "coalesce"
+    FROM (auth.held_roles("check".subject_kind, "check".subject_name) h(holder_kind, holder, granted, role)
+      JOIN auth.rule u ON ((u.role = h.role)))
+   WHERE (("check".subject_kind = ANY (ARRAY['user'::text, 'application'::text])) AND (num_nulls("check".service_name, "check".action_name, "check".method_name) = 0) AND (u.service = ANY (ARRAY['*'::text, lower(("check".service_name COLLATE "C"))])) AND (u.method = ANY (ARRAY['*'::text, upper(("check".method_name COLLATE "C"))])) AND auth.action_matches(u.action, "check".action_name));
+END;
+
+--
+-- Name: FUNCTION "check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth."check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text) IS 'Whether a user or an application may do something now, as the RPC Check answers it: what any rule of its roles denies is denied, and so is what none allows. Kind, name, service, action or path, method.';
 
 --
 -- Name: check_party(text, text, text[], text[], text[]); Type: FUNCTION; Schema: auth; Owner: -
@@ -1091,14 +1666,164 @@ $$;
 COMMENT ON FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) IS 'What a party is not granted of what it asks for: a role (* if it says none), components, and datasets by namespace and name. No row: all is granted.';
 
 --
--- Name: delete_party_key(text, text, boolean); Type: FUNCTION; Schema: auth; Owner: -
+-- Name: create_access_key(text, text, text, text, bytea, bytea, bigint); Type: FUNCTION; Schema: auth; Owner: -
 --
 
-CREATE FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) RETURNS text
+CREATE FUNCTION auth.create_access_key(caller text, id text, application text, title text, secret_hash bytea, signing_key bytea, ends_at bigint) RETURNS TABLE(r_id text, r_application text, r_title text, r_created_at bigint, r_ends_at bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM auth.begin_change(caller);
+	PERFORM auth.need_subject('application', application);
+	IF (SELECT count(*) FROM auth.access_key k WHERE k.application = application) >= 20 THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN412', MESSAGE = format(
+			'application %s has 20 access keys, and may not have more: delete one first', application);
+	END IF;
+	RETURN QUERY INSERT INTO auth.access_key AS k (id, application, title, secret_hash, signing_key, ends_at)
+	VALUES (id, application, title, secret_hash, signing_key,
+		timestamptz 'epoch' + ends_at * interval '1 millisecond')
+	RETURNING k.id, k.application, k.title, auth.milliseconds(k.created_at), auth.milliseconds(k.ends_at);
+END $$;
+
+--
+-- Name: FUNCTION create_access_key(caller text, id text, application text, title text, secret_hash bytea, signing_key bytea, ends_at bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.create_access_key(caller text, id text, application text, title text, secret_hash bytea, signing_key bytea, ends_at bigint) IS 'Adds an access key of an application, good until then (milliseconds since 1970; NULL: for ever). Gives what may be shown of it. Refuses if there is no such application, or if it has 20.';
+
+--
+-- Name: delete_access_key(text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_access_key(caller text, id text, token_seconds bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM auth.begin_change(caller);
+	DELETE FROM auth.access_key k WHERE k.id = id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no access key %s', id);
+	END IF;
+	PERFORM auth.end_sessions('application', NULL, id, token_seconds);
+END $$;
+
+--
+-- Name: FUNCTION delete_access_key(caller text, id text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_access_key(caller text, id text, token_seconds bigint) IS 'Removes an access key, and ends the sessions that were opened with it (token_seconds as of auth.end_sessions()). Refuses if there is none.';
+
+--
+-- Name: delete_grant(text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_grant(caller text, kind text, name text, role text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	had_one boolean;
+BEGIN
+	PERFORM auth.begin_change(caller);
+	had_one := auth.has_administrator();
+	DELETE FROM auth.role_grant g WHERE g.kind = kind AND g.name = name AND g.role = role;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404',
+			MESSAGE = format('role %s is not granted to %s %s', role, kind, name);
+	END IF;
+	PERFORM auth.keep_administrator(had_one);
+END $$;
+
+--
+-- Name: FUNCTION delete_grant(caller text, kind text, name text, role text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_grant(caller text, kind text, name text, role text) IS 'Takes a role back. Refuses if it is not granted, or if it is the last administrator''s.';
+
+--
+-- Name: delete_issuer(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_issuer(caller text, issuer_name text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
+	PERFORM auth.act_as(caller);
+	DELETE FROM auth.issuer i WHERE i.name = issuer_name;
+	RETURN FOUND;
+END $$;
+
+--
+-- Name: FUNCTION delete_issuer(caller text, issuer_name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_issuer(caller text, issuer_name text) IS 'Removes an outside issuer. False: there is none of that name.';
+
+--
+-- Name: delete_member(text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_member(caller text, group_name text, kind text, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	had_one boolean;
+BEGIN
+	PERFORM auth.begin_change(caller);
+	had_one := auth.has_administrator();
+	DELETE FROM auth.member m WHERE m.group_name = group_name AND m.kind = kind AND m.name = name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404',
+			MESSAGE = format('%s %s is not in group %s', kind, name, group_name);
+	END IF;
+	PERFORM auth.keep_administrator(had_one);
+END $$;
+
+--
+-- Name: FUNCTION delete_member(caller text, group_name text, kind text, name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_member(caller text, group_name text, kind text, name text) IS 'Takes a user or an application out of a group. Refuses if it is not in it, or if it is the last administrator.';
+
+--
+-- Name: delete_party_grant(text, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_party_grant(caller text, party text, old_kind text, old_namespace text, old_name text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	DELETE FROM auth.party_grant g WHERE g.party_id = party AND g.kind = old_kind
+		AND g.namespace = old_namespace AND g.name = old_name;
+	RETURN FOUND;
+END $$;
+
+--
+-- Name: FUNCTION delete_party_grant(caller text, party text, old_kind text, old_namespace text, old_name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_party_grant(caller text, party text, old_kind text, old_namespace text, old_name text) IS 'Takes a grant back. False: there is none like it.';
+
+--
+-- Name: delete_party_key(text, text, text, boolean); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_party_key(caller text, party text, id text, keep_newest boolean) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
 	PERFORM auth.keys_of(party);
 	IF keep_newest AND id = (SELECT k.key_id FROM auth.party_key k
 		WHERE k.party_id = party AND k.own ORDER BY k.ordinal DESC LIMIT 1) THEN
@@ -1109,10 +1834,250 @@ BEGIN
 END $$;
 
 --
--- Name: FUNCTION delete_party_key(party text, id text, keep_newest boolean); Type: COMMENT; Schema: auth; Owner: -
+-- Name: FUNCTION delete_party_key(caller text, party text, id text, keep_newest boolean); Type: COMMENT; Schema: auth; Owner: -
 --
 
-COMMENT ON FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) IS 'Removes a key, and its private key with it; not the newest own one of the party, if keep_newest is set. Gives deleted, missing or newest.';
+COMMENT ON FUNCTION auth.delete_party_key(caller text, party text, id text, keep_newest boolean) IS 'Removes a key, and its private key with it; not the newest own one of the party, if keep_newest is set. Gives deleted, missing or newest.';
+
+--
+-- Name: delete_role(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_role(caller text, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM auth.begin_change(caller);
+	PERFORM auth.need_role(name);
+	PERFORM auth.need_own_role(name);
+	DELETE FROM auth.role r WHERE r.name = name;
+END $$;
+
+--
+-- Name: FUNCTION delete_role(caller text, name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_role(caller text, name text) IS 'Removes a role with its grants. Refuses if there is none, or if it is built in.';
+
+--
+-- Name: delete_subject(text, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.delete_subject(caller text, kind text, name text, token_seconds bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	had_one boolean;
+BEGIN
+	PERFORM auth.begin_change(caller);
+	had_one := auth.has_administrator();
+	-- Before the subject itself, as who logs in does.
+	PERFORM FROM auth.password p WHERE p.kind = kind AND p.name = name FOR UPDATE;
+	PERFORM FROM auth.access_key k WHERE k.kind = kind AND k.application = name FOR UPDATE;
+	PERFORM auth.need_subject(kind, name);
+	PERFORM auth.end_sessions(kind, name, NULL, token_seconds);
+	DELETE FROM auth.subject s WHERE s.kind = kind AND s.name = name;
+	PERFORM auth.keep_administrator(had_one);
+END $$;
+
+--
+-- Name: FUNCTION delete_subject(caller text, kind text, name text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.delete_subject(caller text, kind text, name text, token_seconds bigint) IS 'Removes a subject with its grants, memberships, keys and sessions (token_seconds as of auth.end_sessions()). Refuses if there is none, or if it is the last administrator.';
+
+--
+-- Name: drop_session(uuid, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.drop_session(of_id uuid, token_seconds bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	DELETE FROM auth.session s WHERE s.id = of_id;
+	INSERT INTO auth.revocation (id, expires_at)
+	VALUES (of_id::text, clock_timestamp() + token_seconds * interval '1 second' + interval '5 minutes')
+	ON CONFLICT ON CONSTRAINT revocation_pkey DO NOTHING
+$$;
+
+--
+-- Name: FUNCTION drop_session(of_id uuid, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.drop_session(of_id uuid, token_seconds bigint) IS 'Ends a session: its access tokens, which are good for so many seconds, are revoked.';
+
+--
+-- Name: end_sessions(text, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.end_sessions(of_kind text, of_name text, of_key text, token_seconds bigint) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	ended integer;
+BEGIN
+	WITH gone AS (DELETE FROM auth.session s WHERE (of_kind IS NULL OR s.kind = of_kind)
+			AND (of_name IS NULL OR s.name = of_name) AND (of_key IS NULL OR s.access_key = of_key)
+		RETURNING s.id)
+	INSERT INTO auth.revocation (id, expires_at)
+	SELECT g.id::text, clock_timestamp() + token_seconds * interval '1 second' + interval '5 minutes'
+	FROM gone g;
+	GET DIAGNOSTICS ended = ROW_COUNT;
+	RETURN ended;
+END $$;
+
+--
+-- Name: FUNCTION end_sessions(of_kind text, of_name text, of_key text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.end_sessions(of_kind text, of_name text, of_key text, token_seconds bigint) IS 'Ends the sessions of subjects of a kind, of a name, opened with an access key; NULL: of any. token_seconds: how long a token that was issued now would be good; so long, and five minutes by which clocks may differ, their tokens are refused by name. Gives how many were ended.';
+
+--
+-- Name: end_sessions_of(text, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.end_sessions_of(caller text, of_kind text, of_name text, token_seconds bigint) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.begin_change(caller);
+	PERFORM auth.need_subject(of_kind, of_name);
+	RETURN auth.end_sessions(of_kind, of_name, NULL, token_seconds);
+END $$;
+
+--
+-- Name: FUNCTION end_sessions_of(caller text, of_kind text, of_name text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.end_sessions_of(caller text, of_kind text, of_name text, token_seconds bigint) IS 'Ends all sessions of a subject (token_seconds as of auth.end_sessions()), and gives how many. Refuses if there is no such subject.';
+
+--
+-- Name: follow(bigint, integer); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.follow(after bigint, most integer) RETURNS TABLE(r_revision bigint, r_kind text, r_name text, r_state text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	last bigint;
+BEGIN
+	-- A reader who stands before what is kept gets one row without kind: it has to load anew.
+	IF after > (SELECT value FROM auth.revision) OR (after < (SELECT value FROM auth.revision)
+		AND NOT EXISTS (SELECT FROM auth.change c WHERE c.revision = after + 1)) THEN
+		RETURN QUERY SELECT NULL::bigint, NULL::text, NULL::text, NULL::text;
+		RETURN;
+	END IF;
+	-- Whole revisions: one is never cut in two.
+	SELECT max(c.revision) INTO last FROM (SELECT d.revision FROM auth.change d
+		WHERE d.revision > after ORDER BY d.revision LIMIT most) AS c;
+	RETURN QUERY
+	WITH changed AS (SELECT c.kind, c.name, max(c.revision) AS revision FROM auth.change c
+		WHERE c.revision > after AND c.revision <= last GROUP BY c.kind, c.name),
+	known AS (SELECT k.kind, s.r_name, s.r_state
+		FROM (SELECT c.kind, array_agg(c.name) AS names FROM changed c GROUP BY c.kind) AS k,
+			auth.states(k.kind, k.names) AS s)
+	SELECT c.revision, c.kind, c.name, k.r_state
+	FROM changed c LEFT JOIN known k ON k.kind = c.kind AND k.r_name = c.name
+	ORDER BY c.revision, c.kind, c.name;
+END $$;
+
+--
+-- Name: FUNCTION follow(after bigint, most integer); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.follow(after bigint, most integer) IS 'What has changed after a revision, as it is now, in the order of the revisions; state NULL: it is gone. Of so many changes at most, but of whole revisions. One row of NULLs: there is no telling, since the changes have been removed; load all.';
+
+--
+-- Name: forget(integer); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.forget(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	forgotten integer;
+	more integer;
+BEGIN
+	DELETE FROM auth.change WHERE ctid = ANY (ARRAY(SELECT c.ctid FROM auth.change c
+		WHERE c.at < now() - interval '1 hour' ORDER BY c.at LIMIT most FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	-- Its last token may be good a little longer, by the clock of who checks it.
+	DELETE FROM auth.session WHERE ctid = ANY (ARRAY(SELECT s.ctid FROM auth.session s
+		WHERE s.expires_at < now() - interval '1 minute' ORDER BY s.expires_at LIMIT most
+		FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS more = ROW_COUNT;
+	forgotten := greatest(forgotten, more);
+	DELETE FROM auth.revocation WHERE ctid = ANY (ARRAY(SELECT v.ctid FROM auth.revocation v
+		WHERE v.expires_at < now() ORDER BY v.expires_at LIMIT most FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS more = ROW_COUNT;
+	forgotten := greatest(forgotten, more);
+	DELETE FROM auth.attempt WHERE ctid = ANY (ARRAY(SELECT a.ctid FROM auth.attempt a
+		WHERE a.ends_at < now() ORDER BY a.ends_at LIMIT most FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS more = ROW_COUNT;
+	forgotten := greatest(forgotten, more);
+	DELETE FROM auth.known_address WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM auth.known_address k
+		WHERE k.ends_at < now() ORDER BY k.ends_at LIMIT most FOR UPDATE SKIP LOCKED));
+	GET DIAGNOSTICS more = ROW_COUNT;
+	RETURN greatest(forgotten, more);
+END $$;
+
+--
+-- Name: FUNCTION forget(most integer); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.forget(most integer) IS 'Removes changes that are older than an hour, and sessions, revocations, refused attempts and known addresses that have expired, so many of each at most. Gives how many of the kind of which there were most. The servers call it all the time.';
+
+--
+-- Name: has_administrator(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.has_administrator() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT EXISTS (SELECT FROM auth.role_grant g
+		JOIN auth.subject s ON s.kind = g.kind AND s.name = g.name
+		WHERE g.role = 'administrator' AND NOT s.disabled
+			AND (g.ends_at IS NULL OR g.ends_at > clock_timestamp())
+			AND (g.kind <> 'group' OR EXISTS (SELECT FROM auth.member m
+				JOIN auth.subject w ON w.kind = m.kind AND w.name = m.name
+				WHERE m.group_name = g.name AND NOT w.disabled)))
+$$;
+
+--
+-- Name: FUNCTION has_administrator(); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.has_administrator() IS 'Whether somebody who is not disabled is granted the role administrator, himself or by a group.';
+
+--
+-- Name: keep_administrator(boolean); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.keep_administrator(had_one boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	IF had_one AND NOT auth.has_administrator() THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN412',
+			MESSAGE = 'nobody would be left who has the role administrator';
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION keep_administrator(had_one boolean); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.keep_administrator(had_one boolean) IS 'After a change: refuses it if there was an administrator before, and is none now.';
 
 --
 -- Name: keys_of(text); Type: FUNCTION; Schema: auth; Owner: -
@@ -1156,30 +2121,804 @@ $$;
 COMMENT ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) IS 'Which of the parties (from 1) have no own key, or a newest one of another algorithm.';
 
 --
--- Name: put_party_key(text, text, text, text, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+-- Name: lacks_administrator(); Type: FUNCTION; Schema: auth; Owner: -
 --
 
-CREATE FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) RETURNS SETOF auth.party_key
+CREATE FUNCTION auth.lacks_administrator() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT NOT EXISTS (SELECT FROM auth.first_start)
+$$;
+
+--
+-- Name: FUNCTION lacks_administrator(); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.lacks_administrator() IS 'Whether auth.add_administrator() may be needed: no server has been here.';
+
+--
+-- Name: load(text, text, integer); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.load(after_kind text, after_name text, most integer) RETURNS TABLE(r_revision bigint, r_kind text, r_name text, r_state text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	now_at bigint := (SELECT value FROM auth.revision);
+	page_kind text;
+	names text[];
+BEGIN
+	FOREACH page_kind IN ARRAY '{access_key,application,group,issuer,revocation,role,token_key,user}'::text[]
+	LOOP
+		CONTINUE WHEN page_kind COLLATE "C" < after_kind;
+		IF page_kind > after_kind COLLATE "C" THEN
+			after_name := '';
+		END IF;
+		names := CASE page_kind
+			WHEN 'access_key' THEN ARRAY(SELECT k.id FROM auth.access_key k
+				WHERE k.id > after_name ORDER BY k.id LIMIT most)
+			WHEN 'issuer' THEN ARRAY(SELECT i.name FROM auth.issuer i
+				WHERE i.name > after_name ORDER BY i.name LIMIT most)
+			WHEN 'revocation' THEN ARRAY(SELECT v.id FROM auth.revocation v
+				WHERE v.id > after_name ORDER BY v.id LIMIT most)
+			WHEN 'role' THEN ARRAY(SELECT r.name FROM auth.role r
+				WHERE r.name > after_name ORDER BY r.name LIMIT most)
+			WHEN 'token_key' THEN ARRAY(SELECT k.id FROM auth.token_key k
+				WHERE k.id > after_name ORDER BY k.id LIMIT most)
+			ELSE ARRAY(SELECT s.name FROM auth.subject s
+				WHERE s.kind = page_kind AND s.name > after_name ORDER BY s.name LIMIT most)
+			END;
+		IF cardinality(names) > 0 THEN
+			RETURN QUERY SELECT now_at, page_kind, s.r_name, s.r_state FROM auth.states(page_kind, names) AS s
+				ORDER BY s.r_name COLLATE "C";
+			RETURN;
+		END IF;
+	END LOOP;
+	RETURN QUERY SELECT now_at, NULL::text, NULL::text, NULL::text;
+END $$;
+
+--
+-- Name: FUNCTION load(after_kind text, after_name text, most integer); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.load(after_kind text, after_name text, most integer) IS 'All that the servers keep, page after page by kind and name, so many of one kind at most; a row without kind: that was all. The pages need not be of one moment: who follows from the revision of the first page comes to the same.';
+
+--
+-- Name: lock_attempts(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.lock_attempts(of_account text, of_address text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	-- All take the account's lock before the address's.
+	PERFORM pg_advisory_xact_lock(6024031, hashtext(of_account));
+	PERFORM pg_advisory_xact_lock(6024032, hashtext(of_address));
+END $$;
+
+--
+-- Name: FUNCTION lock_attempts(of_account text, of_address text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.lock_attempts(of_account text, of_address text) IS 'Until the end of the transaction nobody else counts attempts of the account or of the address.';
+
+--
+-- Name: milliseconds(timestamp with time zone); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.milliseconds(t timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT (extract(epoch FROM t) * 1000)::bigint $$;
+
+--
+-- Name: FUNCTION milliseconds(t timestamp with time zone); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.milliseconds(t timestamp with time zone) IS 'Milliseconds since 1970, as the servers keep times.';
+
+--
+-- Name: need_own_role(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.need_own_role(name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_variable
 BEGIN
+	IF EXISTS (SELECT FROM auth.role r WHERE r.name = name AND r.built_in) THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN412', MESSAGE = format('role %s is built in', name);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION need_own_role(name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.need_own_role(name text) IS 'Refuses if the role is one that Junction has made.';
+
+--
+-- Name: need_parents(text, text[]); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.need_parents(name text, parents text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	parent text;
+BEGIN
+	FOREACH parent IN ARRAY parents LOOP
+		IF parent = name OR EXISTS (
+			WITH RECURSIVE above (role) AS (SELECT p.parent FROM auth.role_parent p WHERE p.role = parent
+				UNION SELECT p.parent FROM above a JOIN auth.role_parent p ON p.role = a.role)
+			SELECT FROM above a WHERE a.role = name) THEN
+			RAISE EXCEPTION USING ERRCODE = 'JN412',
+				MESSAGE = format('role %s would inherit from itself by role %s', name, parent);
+		END IF;
+		PERFORM auth.need_role(parent);
+	END LOOP;
+END $$;
+
+--
+-- Name: FUNCTION need_parents(name text, parents text[]); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.need_parents(name text, parents text[]) IS 'Refuses parents that a role cannot have: those that are not there, and those that inherit from it.';
+
+--
+-- Name: need_role(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.need_role(name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	IF NOT EXISTS (SELECT FROM auth.role r WHERE r.name = name) THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no role %s', name);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION need_role(name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.need_role(name text) IS 'Refuses if there is no role of that name.';
+
+--
+-- Name: need_subject(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.need_subject(kind text, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	-- Nobody opens a session of a subject that is locked so: auth.session refers to it.
+	PERFORM FROM auth.subject s WHERE s.kind = kind AND s.name = name FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no %s %s', kind, name);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION need_subject(kind text, name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.need_subject(kind text, name text) IS 'Locks a subject until the commit; refuses if there is none of that name.';
+
+--
+-- Name: note_change(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.note_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	secrets constant text[] := '{hash,secret_hash,signing_key,private_jwk}';
+	old_rows jsonb;
+	new_rows jsonb;
+BEGIN
+	IF TG_OP <> 'INSERT' THEN
+		SELECT jsonb_agg(to_jsonb(r) - secrets) INTO old_rows FROM removed r;
+	END IF;
+	IF TG_OP <> 'DELETE' THEN
+		SELECT jsonb_agg(to_jsonb(r) - secrets) INTO new_rows FROM added r;
+	END IF;
+	PERFORM auth.tell(TG_OP, TG_TABLE_NAME, TG_ARGV[0], TG_ARGV[1], old_rows, new_rows);
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION note_change(); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.note_change() IS 'Of a trigger after each statement: notes what it changed, without secrets, in auth.pending. Arguments: as kind and name_column of auth.tell().';
+
+--
+-- Name: open_key_session(uuid, text, text, bytea, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.open_key_session(of_id uuid, of_account text, of_application text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) RETURNS TABLE(r_wait_ms bigint, r_opened boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	of_key constant text := split_part(of_account, ':', 2);
+BEGIN
+	r_opened := false;
+	r_wait_ms := auth.begin_attempt(of_account, of_network);
+	IF r_wait_ms = 0 AND of_application <> '' THEN
+		PERFORM FROM auth.access_key k JOIN auth.subject s ON s.kind = k.kind AND s.name = k.application
+		WHERE k.id = of_key AND k.application = of_application AND NOT s.disabled
+			AND coalesce(k.ends_at > clock_timestamp(), true)
+		FOR SHARE OF k, s;
+		r_opened := FOUND;
+	END IF;
+	IF r_opened THEN
+		INSERT INTO auth.session (id, kind, name, access_key, refresh_hash, address, expires_at)
+		VALUES (of_id, 'application', of_application, of_key, of_refresh_hash, of_address,
+			clock_timestamp() + seconds * interval '1 second');
+		PERFORM auth.pass_attempt(of_account, of_network);
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION open_key_session(of_id uuid, of_account text, of_application text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.open_key_session(of_id uuid, of_account text, of_application text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) IS 'An access key, access_key:ID, is exchanged: application empty if the secret was wrong. Milliseconds to wait, whatever the secret was; else whether the session was opened: not if the key is wrong, gone or has ended, or its application is disabled, and then the attempt counts as refused.';
+
+--
+-- Name: open_session(uuid, text, text, bytea, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.open_session(of_id uuid, of_name text, of_hash text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	-- Locked, so that who changes the password then finds the session, and ends it.
+	PERFORM FROM auth.password p JOIN auth.subject s ON s.kind = p.kind AND s.name = p.name
+	WHERE p.name = of_name AND p.hash = of_hash AND NOT p.one_time AND NOT s.disabled
+	FOR SHARE OF p, s;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	INSERT INTO auth.session (id, kind, name, refresh_hash, address, expires_at)
+	VALUES (of_id, 'user', of_name, of_refresh_hash, of_address,
+		clock_timestamp() + seconds * interval '1 second');
+	PERFORM auth.pass_attempt('user:' || of_name, of_network);
+	RETURN true;
+END $$;
+
+--
+-- Name: FUNCTION open_session(of_id uuid, of_name text, of_hash text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.open_session(of_id uuid, of_name text, of_hash text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) IS 'A user has shown his password, whose hash is given: opens a session for so many seconds. False if that is not his password any more, or he is disabled.';
+
+--
+-- Name: pass_attempt(text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.pass_attempt(of_account text, of_address text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.lock_attempts(of_account, of_address);
+	-- Of the account as a whole and of the address only this one: others were refused there.
+	UPDATE auth.attempt a
+	SET refused = greatest(a.refused - 1, 0), wait_until = clock_timestamp()
+	FROM auth.attempts_of(of_account, of_address) AS r
+	WHERE a.account = r.account AND a.address = r.address;
+	DELETE FROM auth.attempt a WHERE a.account = of_account AND a.address = of_address;
+	INSERT INTO auth.known_address AS k (account, address, ends_at)
+	VALUES (of_account, of_address, clock_timestamp() + interval '30 days')
+	ON CONFLICT ON CONSTRAINT known_address_pkey DO UPDATE SET ends_at = excluded.ends_at
+	WHERE k.ends_at < excluded.ends_at - interval '1 day';
+END $$;
+
+--
+-- Name: FUNCTION pass_attempt(of_account text, of_address text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.pass_attempt(of_account text, of_address text) IS 'The secret of an attempt that auth.begin_attempt() has counted was right: those of the account from the address are forgotten, and the address is known.';
+
+--
+-- Name: publish_change(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.publish_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	caller json := nullif(current_setting('junction.caller', true), '')::json;
+	shown text := json_build_object('table', NEW.relation, 'old', NEW.old, 'new', NEW.new)::text;
+	target text := left(coalesce(NEW.kinds[1] || ':' || NEW.names[1],
+		'party:' || (coalesce(NEW.new->0, NEW.old->0)->>'party_id')), 255);
+	revision bigint;
+BEGIN
+	-- Before the lock of audit.append in any case: so transactions that end together wait for each
+	-- other in one order.
+	PERFORM FROM auth.revision FOR UPDATE;
+	IF cardinality(NEW.kinds) > 0 THEN
+		UPDATE auth.revision SET value = value + 1 RETURNING value INTO revision;
+		INSERT INTO auth.change (revision, kind, name)
+		SELECT revision, c.kind, c.name FROM unnest(NEW.kinds, NEW.names) AS c (kind, name);
+	END IF;
+	IF octet_length(shown) > 60000 THEN
+		shown := json_build_object('table', NEW.relation, 'oldRows', json_array_length(NEW.old),
+			'newRows', json_array_length(NEW.new))::text;
+	END IF;
+	PERFORM audit.append(ARRAY[gen_random_uuid()], ARRAY[NULL::timestamptz],
+		ARRAY[CASE NEW.operation WHEN 'INSERT' THEN 1 WHEN 'UPDATE' THEN 2 ELSE 3 END], ARRAY[0],
+		ARRAY['notice'::audit.severity], ARRAY['junction.auth'],
+		ARRAY[coalesce(nullif(caller->>'node', ''), 'postgresql')],
+		ARRAY[NEW.relation || CASE NEW.operation WHEN 'INSERT' THEN ' added' WHEN 'UPDATE' THEN ' changed'
+			ELSE ' removed' END], ARRAY[target],
+		ARRAY[CASE WHEN caller IS NULL THEN 'postgresql:' || session_user
+			ELSE nullif(caller->>'user', '') END],
+		ARRAY[nullif(caller->>'application', '')],
+		ARRAY[CASE WHEN caller->>'roles' NOT IN ('', '{}') THEN caller->>'roles' END],
+		ARRAY[nullif(caller->>'address', '')], ARRAY[coalesce(nullif(caller->>'node', ''), 'postgresql')],
+		ARRAY[nullif(caller->>'trace', '')], ARRAY[shown::json], ARRAY[NULL::text],
+		ARRAY[NULL::bytea], ARRAY[NULL::bigint]);
+	DELETE FROM auth.pending p WHERE p.id = NEW.id;
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION publish_change(); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.publish_change() IS 'Of a trigger at the commit: gives a change its revision, which the servers follow, and writes it into the audit (namespace junction.auth; opt_type 1 added, 2 changed, 3 removed; target: the first of what has changed, "user:alice"; ext: the rows before and after).';
+
+--
+-- Name: put_grant(text, text, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_grant(caller text, kind text, name text, role text, ends_at bigint) RETURNS SETOF auth.role_grant
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM auth.begin_change(caller);
+	PERFORM auth.need_subject(kind, name);
+	PERFORM auth.need_role(role);
+	INSERT INTO auth.role_grant AS g (kind, name, role, ends_at)
+	VALUES (kind, name, role, timestamptz 'epoch' + ends_at * interval '1 millisecond')
+	ON CONFLICT ON CONSTRAINT role_grant_pkey DO UPDATE SET ends_at = excluded.ends_at
+	WHERE g.ends_at IS DISTINCT FROM excluded.ends_at;
+	RETURN QUERY SELECT * FROM auth.role_grant g WHERE g.kind = kind AND g.name = name AND g.role = role;
+END $$;
+
+--
+-- Name: FUNCTION put_grant(caller text, kind text, name text, role text, ends_at bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_grant(caller text, kind text, name text, role text, ends_at bigint) IS 'Grants a subject a role until then (milliseconds since 1970; NULL: for ever). Gives the grant''s row. Refuses if one of the two is not there.';
+
+--
+-- Name: put_issuer(text, text, text, text, text, text, text[], text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_issuer(caller text, new_name text, new_url text, new_audience text, new_jwks text, new_jwks_url text, new_algorithms text[], new_user_claim text, new_roles_claim text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	-- Until the end of the transaction: what is looked at here stays so.
+	PERFORM pg_advisory_xact_lock(6024024);
+	IF EXISTS (SELECT FROM auth.issuer i
+		WHERE i.url = new_url AND i.audience = new_audience AND i.name <> new_name) THEN
+		RETURN 'taken';
+	END IF;
+	IF (SELECT count(*) FROM auth.issuer i WHERE i.name <> new_name) >= 50 THEN
+		RETURN 'full';
+	END IF;
+	INSERT INTO auth.issuer AS i (name, url, audience, jwks, jwks_url, algorithms, user_claim,
+		roles_claim)
+	VALUES (new_name, new_url, new_audience, new_jwks, new_jwks_url, new_algorithms, new_user_claim,
+		new_roles_claim)
+	ON CONFLICT ON CONSTRAINT issuer_pkey DO UPDATE SET url = excluded.url,
+		audience = excluded.audience, jwks = excluded.jwks, jwks_url = excluded.jwks_url,
+		algorithms = excluded.algorithms, user_claim = excluded.user_claim,
+		roles_claim = excluded.roles_claim, updated_at = clock_timestamp();
+	RETURN 'put';
+END $$;
+
+--
+-- Name: FUNCTION put_issuer(caller text, new_name text, new_url text, new_audience text, new_jwks text, new_jwks_url text, new_algorithms text[], new_user_claim text, new_roles_claim text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_issuer(caller text, new_name text, new_url text, new_audience text, new_jwks text, new_jwks_url text, new_algorithms text[], new_user_claim text, new_roles_claim text) IS 'Makes an outside issuer, or changes it as a whole. Gives put, taken (another one has this url and audience) or full (there are 50).';
+
+--
+-- Name: put_member(text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_member(caller text, group_name text, kind text, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM auth.begin_change(caller);
+	PERFORM auth.need_subject('group', group_name);
+	PERFORM auth.need_subject(kind, name);
+	INSERT INTO auth.member (group_name, kind, name) VALUES (group_name, kind, name)
+	ON CONFLICT ON CONSTRAINT member_pkey DO NOTHING;
+END $$;
+
+--
+-- Name: FUNCTION put_member(caller text, group_name text, kind text, name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_member(caller text, group_name text, kind text, name text) IS 'Adds a user or an application to a group, unless it is in it. Refuses if one of the two is not there.';
+
+--
+-- Name: put_party_grant(text, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_party_grant(caller text, party text, new_kind text, new_namespace text, new_name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	who json := caller::json;
+BEGIN
+	PERFORM auth.act_as(caller);
+	INSERT INTO auth.party_grant (party_id, kind, namespace, name, caller_address,
+		caller_application, caller_user, trace)
+	VALUES (party, new_kind, new_namespace, new_name, coalesce(who->>'address', ''),
+		coalesce(who->>'application', ''), coalesce(who->>'user', ''),
+		coalesce(who->>'trace', ''))
+	ON CONFLICT ON CONSTRAINT party_grant_pkey DO NOTHING;
+END $$;
+
+--
+-- Name: FUNCTION put_party_grant(caller text, party text, new_kind text, new_namespace text, new_name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_party_grant(caller text, party text, new_kind text, new_namespace text, new_name text) IS 'Grants a party a role, a component or a dataset, unless it is granted.';
+
+--
+-- Name: put_party_key(text, text, text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_party_key(caller text, party text, id text, algorithm text, public_key text) RETURNS SETOF auth.party_key
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	who json := caller::json;
+BEGIN
+	PERFORM auth.act_as(caller);
 	IF auth.keys_of(party) < 100 THEN
 		INSERT INTO auth.party_key (party_id, key_id, algorithm, public_key, own,
 			caller_address, caller_application, caller_user, trace)
-		VALUES (party, id, algorithm, public_key, false, caller_address, caller_application,
-			caller_user, trace)
+		VALUES (party, id, algorithm, public_key, false, coalesce(who->>'address', ''),
+			coalesce(who->>'application', ''), coalesce(who->>'user', ''),
+			coalesce(who->>'trace', ''))
 		ON CONFLICT ON CONSTRAINT party_key_pkey DO NOTHING;
 	END IF;
 	RETURN QUERY SELECT k.* FROM auth.party_key k WHERE k.party_id = party AND k.key_id = id;
 END $$;
 
 --
--- Name: FUNCTION put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text); Type: COMMENT; Schema: auth; Owner: -
+-- Name: FUNCTION put_party_key(caller text, party text, id text, algorithm text, public_key text); Type: COMMENT; Schema: auth; Owner: -
 --
 
-COMMENT ON FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) IS 'Registers a public key, unless it is registered; gives its row. No row: the party has 100 keys, all of which a signature might have to be tried with.';
+COMMENT ON FUNCTION auth.put_party_key(caller text, party text, id text, algorithm text, public_key text) IS 'Registers a public key, unless it is registered; gives its row. No row: the party has 100 keys, all of which a signature might have to be tried with.';
+
+--
+-- Name: put_role(text, text, text, text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_role(caller text, name text, title text, parents text[], effects text[], services text[], actions text[], methods text[]) RETURNS TABLE(r_name text, r_title text, r_built_in boolean, r_created_at bigint, r_updated_at bigint, r_parents text, r_rules text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	was record;
+BEGIN
+	PERFORM auth.begin_change(caller);
+	PERFORM auth.need_own_role(name);
+	PERFORM auth.need_parents(name, parents);
+	SELECT * INTO was FROM auth.show_role(name);
+	INSERT INTO auth.role (name, title) VALUES (name, title)
+	ON CONFLICT ON CONSTRAINT role_pkey DO NOTHING;
+	DELETE FROM auth.role_parent p WHERE p.role = name AND p.parent <> ALL (parents);
+	INSERT INTO auth.role_parent (role, parent) SELECT name, g.parent FROM unnest(parents) AS g (parent)
+	ON CONFLICT ON CONSTRAINT role_parent_pkey DO NOTHING;
+	DELETE FROM auth.rule u WHERE u.role = name AND (u.effect, u.service, u.action, u.method) NOT IN (
+		SELECT g.effect, g.service, g.action, g.method
+		FROM unnest(effects, services, actions, methods) AS g (effect, service, action, method));
+	INSERT INTO auth.rule (role, effect, service, action, method)
+	SELECT name, g.effect, g.service, g.action, g.method
+	FROM unnest(effects, services, actions, methods) AS g (effect, service, action, method)
+	ON CONFLICT ON CONSTRAINT rule_pkey DO NOTHING;
+	UPDATE auth.role r SET title = title, updated_at = clock_timestamp() FROM auth.show_role(name) AS n
+	WHERE r.name = was.r_name AND (title, n.r_parents, n.r_rules)
+		IS DISTINCT FROM (was.r_title, was.r_parents, was.r_rules);
+	RETURN QUERY SELECT * FROM auth.show_role(name);
+END $$;
+
+--
+-- Name: FUNCTION put_role(caller text, name text, title text, parents text[], effects text[], services text[], actions text[], methods text[]); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_role(caller text, name text, title text, parents text[], effects text[], services text[], actions text[], methods text[]) IS 'Makes a role, or changes it as a whole; effects, services, actions and methods: one element for each rule. Touches only what differs. Gives it as auth.show_role() does. Refuses if it is built in, if a parent is not there, or if it would inherit from itself.';
+
+--
+-- Name: put_subject(text, text, text, text, boolean, text[], bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.put_subject(caller text, kind text, name text, title text, disabled boolean, services text[], token_seconds bigint) RETURNS SETOF auth.subject
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+	had_one boolean;
+BEGIN
+	PERFORM auth.begin_change(caller);
+	had_one := auth.has_administrator();
+	INSERT INTO auth.subject AS s (kind, name, title, disabled, services)
+	VALUES (kind, name, title, disabled, services)
+	ON CONFLICT ON CONSTRAINT subject_pkey DO UPDATE
+	SET title = excluded.title, disabled = excluded.disabled, services = excluded.services,
+		updated_at = clock_timestamp()
+	WHERE (s.title, s.disabled, s.services)
+		IS DISTINCT FROM (excluded.title, excluded.disabled, excluded.services);
+	IF disabled THEN
+		PERFORM auth.need_subject(kind, name);
+		PERFORM auth.end_sessions(kind, name, NULL, token_seconds);
+		PERFORM auth.keep_administrator(had_one);
+	END IF;
+	RETURN QUERY SELECT * FROM auth.subject s WHERE s.kind = kind AND s.name = name;
+END $$;
+
+--
+-- Name: FUNCTION put_subject(caller text, kind text, name text, title text, disabled boolean, services text[], token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.put_subject(caller text, kind text, name text, title text, disabled boolean, services text[], token_seconds bigint) IS 'Makes a subject, or changes it as a whole; disabled, its sessions are ended (token_seconds as of auth.end_sessions()). Gives its row. Refuses to disable the last administrator.';
+
+--
+-- Name: refresh_session(text, uuid, bytea, bytea, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.refresh_session(caller text, of_id uuid, shown bytea, next bytea, token_seconds bigint) RETURNS TABLE(r_outcome text, r_kind text, r_name text, r_seconds bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	s auth.session;
+	good boolean;
+BEGIN
+	SELECT * INTO s FROM auth.session x WHERE x.id = of_id FOR UPDATE;
+	r_kind := s.kind;
+	r_name := s.name;
+	r_seconds := floor(extract(epoch FROM s.expires_at - clock_timestamp()));
+	good := EXISTS (SELECT FROM auth.subject u
+			WHERE u.kind = s.kind AND u.name = s.name AND NOT u.disabled)
+		AND (s.access_key IS NULL OR EXISTS (SELECT FROM auth.access_key k
+			WHERE k.id = s.access_key AND coalesce(k.ends_at > clock_timestamp(), true)));
+	IF r_seconds IS NULL OR r_seconds < 1 THEN
+		r_outcome := 'ended';
+	ELSIF s.refresh_hash = shown THEN
+		r_outcome := CASE WHEN good THEN 'refreshed' ELSE 'refused' END;
+		UPDATE auth.session x
+		SET refresh_hash = next, refreshed_at = clock_timestamp(),
+			used_hashes = (ARRAY[s.refresh_hash] || s.used_hashes)[1:10]
+		WHERE x.id = of_id AND good;
+	ELSIF shown = s.used_hashes[1] AND s.refreshed_at > clock_timestamp() - interval '10 seconds' THEN
+		r_outcome := 'repeated';
+	ELSIF shown = ANY (s.used_hashes) THEN
+		r_outcome := 'reused';
+		PERFORM auth.act_as(caller);
+		PERFORM auth.drop_session(of_id, token_seconds);
+	ELSE
+		r_outcome := 'unknown';
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION refresh_session(caller text, of_id uuid, shown bytea, next bytea, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.refresh_session(caller text, of_id uuid, shown bytea, next bytea, token_seconds bigint) IS 'The refresh token shown (its SHA-256) is exchanged for the next one. refreshed: whose session it is, and how many seconds are left of it; ended: there is no session; refused: its subject is disabled or its access key is good no more; repeated: it is the one before, exchanged less than 10 seconds ago, as of two who share it or of one whose answer was lost; reused: it was exchanged longer ago, one of the two who have it is a thief, and the session has been ended; unknown: it is none of the last 11.';
+
+--
+-- Name: refuse_truncate(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.refuse_truncate() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	RAISE EXCEPTION 'auth.% must not be truncated: nobody would be told; use DELETE', TG_TABLE_NAME;
+END $$;
+
+--
+-- Name: FUNCTION refuse_truncate(); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.refuse_truncate() IS 'Of a trigger: there are no rows to tell of when a table is truncated.';
+
+--
+-- Name: reset_administrator(text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.reset_administrator(caller text, new_hash text, token_seconds bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	INSERT INTO auth.first_start DEFAULT VALUES ON CONFLICT ON CONSTRAINT first_start_pkey DO NOTHING;
+	INSERT INTO auth.subject (kind, name, title) VALUES ('user', 'administrator', 'Administrator')
+	ON CONFLICT ON CONSTRAINT subject_pkey DO UPDATE
+	SET disabled = false, updated_at = clock_timestamp();
+	INSERT INTO auth.role_grant (kind, name, role) VALUES ('user', 'administrator', 'administrator')
+	ON CONFLICT ON CONSTRAINT role_grant_pkey DO UPDATE SET ends_at = NULL;
+	PERFORM auth.reset_password(caller, 'administrator', new_hash, token_seconds);
+END $$;
+
+--
+-- Name: FUNCTION reset_administrator(caller text, new_hash text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.reset_administrator(caller text, new_hash text, token_seconds bigint) IS 'The user administrator exists, has the role administrator for ever, and a one-time password.';
+
+--
+-- Name: reset_password(text, text, text, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.reset_password(caller text, of_name text, new_hash text, token_seconds bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.begin_change(caller);
+	-- Before the subject itself, as who logs in does.
+	PERFORM FROM auth.password p WHERE p.name = of_name FOR UPDATE;
+	PERFORM auth.need_subject('user', of_name);
+	INSERT INTO auth.password (name, hash, one_time) VALUES (of_name, new_hash, true)
+	ON CONFLICT ON CONSTRAINT password_pkey DO UPDATE
+	SET hash = excluded.hash, one_time = true, set_at = excluded.set_at;
+	PERFORM auth.end_sessions('user', of_name, NULL, token_seconds);
+	DELETE FROM auth.attempt a WHERE a.account = 'user:' || of_name;
+END $$;
+
+--
+-- Name: FUNCTION reset_password(caller text, of_name text, new_hash text, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.reset_password(caller text, of_name text, new_hash text, token_seconds bigint) IS 'Gives a user a one-time password, ends his sessions (token_seconds as of auth.end_sessions()) and forgets his refused logins. Refuses if there is no such user.';
+
+--
+-- Name: revoke_session(text, uuid, bytea, bigint); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.revoke_session(caller text, of_id uuid, shown bytea, token_seconds bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	PERFORM FROM auth.session s
+	WHERE s.id = of_id AND (s.refresh_hash = shown OR shown = ANY (s.used_hashes)) FOR UPDATE;
+	IF NOT FOUND AND shown IS NOT NULL THEN
+		RETURN false;
+	END IF;
+	PERFORM auth.drop_session(of_id, token_seconds);
+	RETURN true;
+END $$;
+
+--
+-- Name: FUNCTION revoke_session(caller text, of_id uuid, shown bytea, token_seconds bigint); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.revoke_session(caller text, of_id uuid, shown bytea, token_seconds bigint) IS 'Ends a session for who has shown a refresh token of it (its SHA-256), or, NULL, an access token. False: there is none that such a refresh token belongs to.';
+
+--
+-- Name: show_role(text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.show_role(wanted text) RETURNS TABLE(r_name text, r_title text, r_built_in boolean, r_created_at bigint, r_updated_at bigint, r_parents text, r_rules text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT r.name, r.title, r.built_in, auth.milliseconds(r.created_at),
+		auth.milliseconds(r.updated_at),
+		(SELECT coalesce(json_agg(p.parent ORDER BY p.parent), '[]')
+			FROM auth.role_parent p WHERE p.role = r.name)::text,
+		(SELECT coalesce(json_agg(json_build_array(u.effect, u.service, u.action, u.method)
+				ORDER BY u.service, u.action, u.method, u.effect), '[]')
+			FROM auth.rule u WHERE u.role = r.name)::text
+	FROM auth.role r WHERE r.name = wanted
+$$;
+
+--
+-- Name: FUNCTION show_role(wanted text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.show_role(wanted text) IS 'A role with the JSON list of its parents and that of its rules, each a list of effect, service, action and method. No row: there is none of that name.';
+
+--
+-- Name: states(text, text[]); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.states(wanted_kind text, names text[]) RETURNS TABLE(r_name text, r_state text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	IF wanted_kind IN ('user', 'application', 'group') THEN
+		RETURN QUERY SELECT n.name, json_build_object('disabled', s.disabled,
+			'roles', (SELECT coalesce(json_agg(json_build_array(g.role, auth.milliseconds(g.ends_at))
+					ORDER BY g.role), '[]')
+				FROM auth.role_grant g WHERE g.kind = s.kind AND g.name = s.name),
+			'groups', (SELECT coalesce(json_agg(m.group_name ORDER BY m.group_name), '[]')
+				FROM auth.member m WHERE m.kind = s.kind AND m.name = s.name))::text
+		FROM unnest(names) AS n (name)
+		JOIN auth.subject s ON s.kind = wanted_kind AND s.name = n.name;
+	ELSIF wanted_kind = 'role' THEN
+		RETURN QUERY SELECT n.name, json_build_object(
+			'parents', (SELECT coalesce(json_agg(p.parent ORDER BY p.parent), '[]')
+				FROM auth.role_parent p WHERE p.role = r.name),
+			'rules', (SELECT coalesce(json_agg(json_build_array(u.effect, u.service, u.action, u.method)
+					ORDER BY u.service, u.action, u.method, u.effect), '[]')
+				FROM auth.rule u WHERE u.role = r.name))::text
+		FROM unnest(names) AS n (name) JOIN auth.role r ON r.name = n.name;
+	ELSIF wanted_kind = 'access_key' THEN
+		RETURN QUERY SELECT k.id, json_build_object('application', k.application,
+			'secretHash', encode(k.secret_hash, 'hex'), 'signingKey', encode(k.signing_key, 'hex'),
+			'endsAt', auth.milliseconds(k.ends_at))::text
+		FROM auth.access_key k WHERE k.id = ANY (names);
+	ELSIF wanted_kind = 'token_key' THEN
+		RETURN QUERY SELECT k.id, json_build_object('algorithm', k.algorithm,
+			'publicJwk', k.public_jwk::json, 'privateJwk', k.private_jwk::json,
+			'createdAt', auth.milliseconds(k.created_at),
+			'signsFrom', auth.milliseconds(k.signs_from),
+			'verifiesUntil', auth.milliseconds(k.verifies_until))::text
+		FROM auth.token_key k WHERE k.id = ANY (names);
+	ELSIF wanted_kind = 'issuer' THEN
+		RETURN QUERY SELECT i.name, json_build_object('url', i.url, 'audience', i.audience,
+			'jwks', nullif(i.jwks, '')::json, 'jwksUrl', i.jwks_url, 'algorithms', i.algorithms,
+			'userClaim', i.user_claim, 'rolesClaim', i.roles_claim)::text
+		FROM auth.issuer i WHERE i.name = ANY (names);
+	ELSIF wanted_kind = 'revocation' THEN
+		RETURN QUERY SELECT v.id, json_build_object('expiresAt', auth.milliseconds(v.expires_at))::text
+		FROM auth.revocation v WHERE v.id = ANY (names);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION states(wanted_kind text, names text[]); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.states(wanted_kind text, names text[]) IS 'What the servers keep of things of a kind: JSON objects with milliseconds since 1970 for times. No row: there is none of that name. Holds secrets.';
 
 --
 -- Name: take_nonces(text[], text[], bigint[]); Type: FUNCTION; Schema: auth; Owner: -
@@ -1213,6 +2952,102 @@ END $$;
 --
 
 COMMENT ON FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) IS 'Takes nonces, no two of them equal, that are good until so many milliseconds after 1970-01-01 UTC. Gives those (from 1) that were still free.';
+
+--
+-- Name: tell(text, text, text, text, jsonb, jsonb); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.tell(operation text, relation text, kind text, name_column text, old jsonb, new jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	WITH told AS (
+		SELECT DISTINCT coalesce(nullif(kind, ''), r->>'kind') AS kind, r->>name_column AS name
+		FROM jsonb_array_elements(coalesce(old, '[]') || coalesce(new, '[]')) AS r
+		WHERE name_column <> '')
+	INSERT INTO auth.pending (operation, relation, kinds, names, old, new)
+	SELECT operation, relation, coalesce(array_agg(t.kind ORDER BY t.kind, t.name), '{}'),
+		coalesce(array_agg(t.name ORDER BY t.kind, t.name), '{}'), old, new
+	FROM told t
+	HAVING old IS NOT NULL OR new IS NOT NULL
+$$;
+
+--
+-- Name: FUNCTION tell(operation text, relation text, kind text, name_column text, old jsonb, new jsonb); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.tell(operation text, relation text, kind text, name_column text, old jsonb, new jsonb) IS 'Notes a change of rows in auth.pending; kind empty: it is a column of theirs. name_column empty: the servers need not know.';
+
+--
+-- Name: wait_after(integer, integer); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.wait_after(refused integer, free integer) RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT CASE WHEN refused < free THEN interval '0'
+		ELSE least(interval '5 minutes', interval '1 second' * 2 ^ least(refused - free, 10)) END
+$$;
+
+--
+-- Name: FUNCTION wait_after(refused integer, free integer); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.wait_after(refused integer, free integer) IS 'How long the next attempt has to wait after so many refused ones, of which so many less one are free: see auth.attempt.';
+
+--
+-- Name: who_can(text, text, text); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.who_can(service_name text, action_name text, method_name text) RETURNS TABLE(kind text, name text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ WITH RECURSIVE judging(role, effect) AS (
+          SELECT u.role,
+             u.effect
+            FROM auth.rule u
+           WHERE ((num_nulls(who_can.service_name, who_can.action_name, who_can.method_name) = 0) AND (u.service = ANY (ARRAY['*'::text, lower((who_can.service_name COLLATE "C"))])) AND (u.method = ANY (ARRAY['*'::text, upper((who_can.method_name COLLATE "C"))])) AND auth.action_matches(u.action, who_can.action_name))
+         UNION
+          SELECT p.role,
+             j_1.effect
+            FROM (judging j_1
+              JOIN auth.role_parent p ON ((p.parent = j_1.role)))
+         ), holder(kind, name, effect) AS (
+          SELECT s.kind,
+             s.name,
+             j_1.effect
+            FROM ((judging j_1
+              JOIN auth.role_grant r ON ((r.role = j_1.role)))
+              JOIN auth.subject s ON (((s.kind = r.kind) AND (s.name = r.name) AND (NOT s.disabled))))
+           WHERE ((r.ends_at IS NULL) OR (r.ends_at > statement_timestamp()))
+         ), judged(kind, name, effect) AS (
+          SELECT h.kind,
+             h.name,
+             h.effect
+            FROM holder h
+           WHERE (h.kind <> 'group'::text)
+         UNION ALL
+          SELECT m.kind,
+             m.name,
+             h.effect
+            FROM ((holder h
+              JOIN auth.member m ON (((m.group_kind = h.kind) AND (m.group_name = h.name))))
+              JOIN auth.subject s ON (((s.kind = m.kind) AND (s.name = m.name) AND (NOT s.disabled))))
+         )
+  SELECT j.kind,
+     j.name
+    FROM judged j
+   GROUP BY j.kind, j.name
+  HAVING bool_and((j.effect = 'allow'::text))
+   ORDER BY j.kind, j.name;
+END;
+
+--
+-- Name: FUNCTION who_can(service_name text, action_name text, method_name text); Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON FUNCTION auth.who_can(service_name text, action_name text, method_name text) IS 'The users and applications for which auth.check() of that service, action or path, and method is true, by kind and name.';
 
 --
 -- Name: interval_milliseconds(interval); Type: FUNCTION; Schema: registry; Owner: -
@@ -3374,6 +5209,400 @@ COMMENT ON COLUMN audit.page_key.secret IS '32 bytes.';
 COMMENT ON COLUMN audit.page_key.single IS 'There is one row.';
 
 --
+-- Name: access_key; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.access_key (
+    id text NOT NULL COLLATE pg_catalog."C",
+    application text NOT NULL COLLATE pg_catalog."C",
+    kind text DEFAULT 'application'::text NOT NULL COLLATE pg_catalog."C",
+    title text DEFAULT ''::text NOT NULL,
+    secret_hash bytea NOT NULL,
+    signing_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends_at timestamp with time zone,
+    CONSTRAINT access_key_id_form CHECK ((id ~ '^ak-[a-z0-9]{20}$'::text)),
+    CONSTRAINT access_key_of_application CHECK ((kind = 'application'::text)),
+    CONSTRAINT access_key_secret_hash_is_sha256 CHECK ((octet_length(secret_hash) = 32)),
+    CONSTRAINT access_key_signing_key_is_sha1 CHECK ((octet_length(signing_key) = 20)),
+    CONSTRAINT access_key_title_length CHECK ((octet_length(title) <= 255))
+);
+
+--
+-- Name: TABLE access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.access_key IS 'Access keys of applications. A key''s secret is known to nobody but who was shown it.';
+
+--
+-- Name: COLUMN access_key.id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.id IS 'What the application calls it by.';
+
+--
+-- Name: COLUMN access_key.application; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.application IS 'Whose it is.';
+
+--
+-- Name: COLUMN access_key.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.kind IS 'application.';
+
+--
+-- Name: COLUMN access_key.title; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.title IS 'What it is for.';
+
+--
+-- Name: COLUMN access_key.secret_hash; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.secret_hash IS 'SHA-256 of the secret, which has 432 random bits: what exchanges the key for a token and basic authentication are compared with. A secret.';
+
+--
+-- Name: COLUMN access_key.signing_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.signing_key IS 'SHA-1 of the secret. The secret is longer than a block of SHA-1, so this is what HMAC-SHA1 (RFC 2104) takes for it: FATE Flow''s signatures are checked with it, and could be made with it; nothing else. A secret.';
+
+--
+-- Name: COLUMN access_key.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.created_at IS 'When it was made.';
+
+--
+-- Name: COLUMN access_key.ends_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.access_key.ends_at IS 'Until then it is good; NULL: for ever.';
+
+--
+-- Name: attempt; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.attempt (
+    account text NOT NULL COLLATE pg_catalog."C",
+    address text NOT NULL COLLATE pg_catalog."C",
+    refused integer NOT NULL,
+    wait_until timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT attempt_of_something CHECK (((account <> ''::text) OR (address <> ''::text)))
+);
+
+--
+-- Name: TABLE attempt; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.attempt IS 'Refused logins and exchanges of access keys, which are slowed by them: of an account from an address after 3 within an hour; of an account from all addresses together after 20 within an hour; of an address over all accounts after 20 within 10 minutes. From then on each costs a wait, 1 second, doubled each time up to 5 minutes. The latter two say nothing about an account at an address from which it has logged in within 30 days (auth.known_address): so nobody is locked out by others.';
+
+--
+-- Name: COLUMN attempt.account; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.attempt.account IS 'user:NAME or access_key:ID, known or not; empty: all together.';
+
+--
+-- Name: COLUMN attempt.address; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.attempt.address IS 'IPv4 address, or first half of an IPv6 address; empty: all together.';
+
+--
+-- Name: COLUMN attempt.refused; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.attempt.refused IS 'How many there were, those included of which it is not known yet.';
+
+--
+-- Name: COLUMN attempt.wait_until; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.attempt.wait_until IS 'Until then none is tried.';
+
+--
+-- Name: COLUMN attempt.ends_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.attempt.ends_at IS 'From then on it is forgotten.';
+
+--
+-- Name: change; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.change (
+    revision bigint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT change_kind_known CHECK ((kind = ANY (ARRAY['access_key'::text, 'application'::text, 'group'::text, 'issuer'::text, 'revocation'::text, 'role'::text, 'token_key'::text, 'user'::text])))
+);
+
+--
+-- Name: TABLE change; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.change IS 'What has changed lately, for the servers, which keep all of it in memory: auth.follow(). What was changed, and by whom, is in the audit, namespace junction.auth.';
+
+--
+-- Name: COLUMN change.revision; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.change.revision IS 'Rises with each change in commit order, without gaps.';
+
+--
+-- Name: COLUMN change.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.change.kind IS 'What has changed: access_key, application, group, issuer, revocation, role, token_key or user.';
+
+--
+-- Name: COLUMN change.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.change.name IS 'Its name or id.';
+
+--
+-- Name: COLUMN change.at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.change.at IS 'When; rows go after an hour.';
+
+--
+-- Name: effective_rule; Type: VIEW; Schema: auth; Owner: -
+--
+
+CREATE VIEW auth.effective_rule AS
+ SELECT s.kind,
+    s.name,
+    h.holder_kind,
+    h.holder,
+    h.granted,
+    u.role,
+    u.effect,
+    u.service,
+    u.action,
+    u.method
+   FROM ((auth.subject s
+     CROSS JOIN LATERAL auth.held_roles(s.kind, s.name) h(holder_kind, holder, granted, role))
+     JOIN auth.rule u ON ((u.role = h.role)));
+
+--
+-- Name: VIEW effective_rule; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON VIEW auth.effective_rule IS 'Which rules count for whom now, and why. Quick for one kind and name.';
+
+--
+-- Name: COLUMN effective_rule.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.kind IS 'user, application or group.';
+
+--
+-- Name: COLUMN effective_rule.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.name IS 'For whom it counts.';
+
+--
+-- Name: COLUMN effective_rule.holder_kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.holder_kind IS 'user, application or group.';
+
+--
+-- Name: COLUMN effective_rule.holder; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.holder IS 'Who was granted the role: the subject itself, or a group that it is in.';
+
+--
+-- Name: COLUMN effective_rule.granted; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.granted IS 'The role that was granted.';
+
+--
+-- Name: COLUMN effective_rule.role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.role IS 'The role that has the rule: the one that was granted, or one that it inherits from.';
+
+--
+-- Name: COLUMN effective_rule.effect; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.effect IS 'allow or deny.';
+
+--
+-- Name: COLUMN effective_rule.service; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.service IS 'Name of the service, or * for any.';
+
+--
+-- Name: COLUMN effective_rule.action; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.action IS 'Pattern of actions or paths.';
+
+--
+-- Name: COLUMN effective_rule.method; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.effective_rule.method IS 'Method, or * for any.';
+
+--
+-- Name: first_start; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.first_start (
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    single boolean DEFAULT true NOT NULL,
+    CONSTRAINT first_start_single CHECK (single)
+);
+
+--
+-- Name: TABLE first_start; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.first_start IS 'A server has made the first administrator here, or found users: no other will.';
+
+--
+-- Name: COLUMN first_start.at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.first_start.at IS 'When.';
+
+--
+-- Name: COLUMN first_start.single; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.first_start.single IS 'There is one row.';
+
+--
+-- Name: issuer; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.issuer (
+    name text NOT NULL COLLATE pg_catalog."C",
+    url text NOT NULL,
+    audience text NOT NULL,
+    jwks text DEFAULT ''::text NOT NULL,
+    jwks_url text DEFAULT ''::text NOT NULL,
+    algorithms text[] NOT NULL,
+    user_claim text NOT NULL,
+    roles_claim text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT issuer_algorithms_given CHECK ((cardinality(algorithms) > 0)),
+    CONSTRAINT issuer_audience_length CHECK (((octet_length(audience) >= 1) AND (octet_length(audience) <= 255))),
+    CONSTRAINT issuer_jwks_length CHECK ((octet_length(jwks) <= 65536)),
+    CONSTRAINT issuer_keys_of_one_kind CHECK (((jwks = ''::text) <> (jwks_url = ''::text))),
+    CONSTRAINT issuer_name_form CHECK ((name ~ '^[a-z][a-z0-9-]{0,31}$'::text)),
+    CONSTRAINT issuer_url_length CHECK (((octet_length(url) >= 1) AND (octet_length(url) <= 1024)))
+);
+
+--
+-- Name: TABLE issuer; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.issuer IS 'Outside issuers whose tokens are taken.';
+
+--
+-- Name: COLUMN issuer.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.name IS 'What Junction calls it: its users are called "name:" and what user_claim says.';
+
+--
+-- Name: COLUMN issuer.url; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.url IS 'The claim iss of its tokens.';
+
+--
+-- Name: COLUMN issuer.audience; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.audience IS 'What the claim aud must be or hold.';
+
+--
+-- Name: COLUMN issuer.jwks; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.jwks IS 'Its public keys, a JWK set; empty: they are fetched.';
+
+--
+-- Name: COLUMN issuer.jwks_url; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.jwks_url IS 'Where its public keys are fetched; empty: they are given.';
+
+--
+-- Name: COLUMN issuer.algorithms; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.algorithms IS 'Algorithms that its tokens may use.';
+
+--
+-- Name: COLUMN issuer.user_claim; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.user_claim IS 'Claim that names the user.';
+
+--
+-- Name: COLUMN issuer.roles_claim; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.roles_claim IS 'Claim that names roles; empty: none.';
+
+--
+-- Name: COLUMN issuer.updated_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.issuer.updated_at IS 'When it was changed last.';
+
+--
+-- Name: known_address; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.known_address (
+    account text NOT NULL COLLATE pg_catalog."C",
+    address text NOT NULL COLLATE pg_catalog."C",
+    ends_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE known_address; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.known_address IS 'Where accounts have logged in from within 30 days: what others do there, or elsewhere with their names, does not slow them.';
+
+--
+-- Name: COLUMN known_address.account; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.known_address.account IS 'As in auth.attempt.';
+
+--
+-- Name: COLUMN known_address.address; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.known_address.address IS 'As in auth.attempt.';
+
+--
+-- Name: COLUMN known_address.ends_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.known_address.ends_at IS 'From then on it is forgotten.';
+
+--
 -- Name: own_key; Type: TABLE; Schema: auth; Owner: -
 --
 
@@ -3512,6 +5741,242 @@ ALTER TABLE auth.party_key ALTER COLUMN ordinal ADD GENERATED ALWAYS AS IDENTITY
 COMMENT ON SEQUENCE auth.party_key_ordinal_seq IS 'Of auth.party_key.ordinal.';
 
 --
+-- Name: password; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.password (
+    kind text DEFAULT 'user'::text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    hash text NOT NULL,
+    one_time boolean NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT password_hash_is_argon2id CHECK ((hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT password_of_user CHECK ((kind = 'user'::text))
+);
+
+--
+-- Name: TABLE password; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.password IS 'Passwords of users. Read by the application, and by nobody else.';
+
+--
+-- Name: COLUMN password.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.password.kind IS 'user.';
+
+--
+-- Name: COLUMN password.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.password.name IS 'The user.';
+
+--
+-- Name: COLUMN password.hash; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.password.hash IS 'argon2id, with its parameters and salt. A secret.';
+
+--
+-- Name: COLUMN password.one_time; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.password.one_time IS 'Must be changed before the user can log in.';
+
+--
+-- Name: COLUMN password.set_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.password.set_at IS 'When it was set.';
+
+--
+-- Name: pending; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.pending (
+    id bigint NOT NULL,
+    operation text NOT NULL,
+    relation text NOT NULL,
+    kinds text[] NOT NULL,
+    names text[] NOT NULL,
+    old json,
+    new json
+);
+
+--
+-- Name: TABLE pending; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.pending IS 'Changes of transactions that are not committed: at the commit they are told to the servers and written into the audit, in this order, and removed from here. So whoever holds a transaction open holds up nobody.';
+
+--
+-- Name: COLUMN pending.id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.id IS 'Rises.';
+
+--
+-- Name: COLUMN pending.operation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.operation IS 'INSERT, UPDATE or DELETE.';
+
+--
+-- Name: COLUMN pending.relation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.relation IS 'Name of the table, without the schema.';
+
+--
+-- Name: COLUMN pending.kinds; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.kinds IS 'Of what has changed, as in auth.change; empty: the servers need not know.';
+
+--
+-- Name: COLUMN pending.names; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.names IS 'The names that belong to kinds.';
+
+--
+-- Name: COLUMN pending.old; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.old IS 'The rows as they were, without secrets: a JSON list, or NULL.';
+
+--
+-- Name: COLUMN pending.new; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.pending.new IS 'The rows as they are, without secrets: a JSON list, or NULL.';
+
+--
+-- Name: pending_id_seq; Type: SEQUENCE; Schema: auth; Owner: -
+--
+
+ALTER TABLE auth.pending ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME auth.pending_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE pending_id_seq; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON SEQUENCE auth.pending_id_seq IS 'Of auth.pending.id.';
+
+--
+-- Name: revision; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.revision (
+    value bigint NOT NULL,
+    single boolean DEFAULT true NOT NULL,
+    CONSTRAINT revision_single CHECK (single)
+);
+
+--
+-- Name: TABLE revision; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.revision IS 'How many changes there have been.';
+
+--
+-- Name: COLUMN revision.value; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.revision.value IS 'The greatest revision of auth.change. Taken at the commit, so that revisions are in commit order.';
+
+--
+-- Name: COLUMN revision.single; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.revision.single IS 'There is one row.';
+
+--
+-- Name: revocation; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.revocation (
+    id text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE revocation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.revocation IS 'Sessions that were ended while tokens of theirs may still be good: those are refused.';
+
+--
+-- Name: COLUMN revocation.id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.revocation.id IS 'The session (sid) or token (jti).';
+
+--
+-- Name: COLUMN revocation.expires_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.revocation.expires_at IS 'When its last token has ended; the row is removed.';
+
+--
+-- Name: role; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.role (
+    name text NOT NULL COLLATE pg_catalog."C",
+    title text DEFAULT ''::text NOT NULL,
+    built_in boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT role_name_form CHECK ((name ~ '^[a-z0-9][a-z0-9._@+-]{0,63}$'::text)),
+    CONSTRAINT role_title_length CHECK ((octet_length(title) <= 255))
+);
+
+--
+-- Name: TABLE role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.role IS 'Roles: rules under a name. Who has a role may do what its rules allow, and those of the roles that it inherits from.';
+
+--
+-- Name: COLUMN role.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role.name IS 'In lower case.';
+
+--
+-- Name: COLUMN role.title; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role.title IS 'What people call it.';
+
+--
+-- Name: COLUMN role.built_in; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role.built_in IS 'Made by Junction; the API does not change it.';
+
+--
+-- Name: COLUMN role.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role.created_at IS 'When it was made.';
+
+--
+-- Name: COLUMN role.updated_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.role.updated_at IS 'When it was changed last.';
+
+--
 -- Name: seen_nonce; Type: TABLE; Schema: auth; Owner: -
 --
 
@@ -3546,6 +6011,154 @@ COMMENT ON COLUMN auth.seen_nonce.nonce IS 'Its NONCE.';
 --
 
 COMMENT ON COLUMN auth.seen_nonce.expires_at IS 'From then on the request''s timestamp is too old on every server; the row is removed.';
+
+--
+-- Name: session; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.session (
+    id uuid NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    access_key text COLLATE pg_catalog."C",
+    refresh_hash bytea NOT NULL,
+    used_hashes bytea[] DEFAULT '{}'::bytea[] NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    refreshed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT session_kind_known CHECK ((kind = ANY (ARRAY['user'::text, 'application'::text])))
+);
+
+--
+-- Name: TABLE session; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.session IS 'Who has logged in and can refresh his tokens.';
+
+--
+-- Name: COLUMN session.id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.id IS 'Its tokens bear it as sid.';
+
+--
+-- Name: COLUMN session.kind; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.kind IS 'user or application.';
+
+--
+-- Name: COLUMN session.name; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.name IS 'Who.';
+
+--
+-- Name: COLUMN session.access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.access_key IS 'The access key that it was opened with; NULL: a password.';
+
+--
+-- Name: COLUMN session.refresh_hash; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.refresh_hash IS 'SHA-256 of the refresh token that is good now. A secret.';
+
+--
+-- Name: COLUMN session.used_hashes; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.used_hashes IS 'SHA-256 of the last refresh tokens before it, at most 10: who shows one of them has stolen it, or was robbed.';
+
+--
+-- Name: COLUMN session.address; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.address IS 'Where it was opened from.';
+
+--
+-- Name: COLUMN session.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.created_at IS 'When it was opened.';
+
+--
+-- Name: COLUMN session.refreshed_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.refreshed_at IS 'When its tokens were refreshed last.';
+
+--
+-- Name: COLUMN session.expires_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.session.expires_at IS 'When it ends.';
+
+--
+-- Name: token_key; Type: TABLE; Schema: auth; Owner: -
+--
+
+CREATE TABLE auth.token_key (
+    id text NOT NULL COLLATE pg_catalog."C",
+    algorithm text NOT NULL COLLATE pg_catalog."C",
+    public_jwk text NOT NULL,
+    private_jwk text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    signs_from timestamp with time zone NOT NULL,
+    verifies_until timestamp with time zone,
+    CONSTRAINT token_key_algorithm_known CHECK ((algorithm = ANY (ARRAY['EdDSA'::text, 'ES256'::text, 'RS256'::text]))),
+    CONSTRAINT token_key_id_length CHECK (((octet_length(id) >= 1) AND (octet_length(id) <= 64)))
+);
+
+--
+-- Name: TABLE token_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TABLE auth.token_key IS 'Keys that access tokens are signed with: by the one whose signs_from has come last. Read by the application, and by nobody else.';
+
+--
+-- Name: COLUMN token_key.id; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.id IS 'The kid of tokens.';
+
+--
+-- Name: COLUMN token_key.algorithm; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.algorithm IS 'EdDSA, ES256 or RS256: the only one that it is used with.';
+
+--
+-- Name: COLUMN token_key.public_jwk; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.public_jwk IS 'Public key as JWK.';
+
+--
+-- Name: COLUMN token_key.private_jwk; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.private_jwk IS 'Private key as JWK, not encrypted. A secret.';
+
+--
+-- Name: COLUMN token_key.created_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.created_at IS 'When it was made.';
+
+--
+-- Name: COLUMN token_key.signs_from; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.signs_from IS 'From when on it signs: when every server knows it.';
+
+--
+-- Name: COLUMN token_key.verifies_until; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON COLUMN auth.token_key.verifies_until IS 'Until when its tokens are good; NULL: no newer one has taken its place.';
 
 --
 -- Name: extension; Type: TABLE; Schema: registry; Owner: -
@@ -4028,6 +6641,62 @@ ALTER TABLE ONLY audit.term
     ADD CONSTRAINT term_pkey PRIMARY KEY ("time", "position");
 
 --
+-- Name: access_key access_key_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.access_key
+    ADD CONSTRAINT access_key_pkey PRIMARY KEY (id);
+
+--
+-- Name: attempt attempt_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (account, address);
+
+--
+-- Name: change change_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.change
+    ADD CONSTRAINT change_pkey PRIMARY KEY (revision, kind, name);
+
+--
+-- Name: first_start first_start_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.first_start
+    ADD CONSTRAINT first_start_pkey PRIMARY KEY (single);
+
+--
+-- Name: issuer issuer_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.issuer
+    ADD CONSTRAINT issuer_pkey PRIMARY KEY (name);
+
+--
+-- Name: issuer issuer_url_unique; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.issuer
+    ADD CONSTRAINT issuer_url_unique UNIQUE (url, audience);
+
+--
+-- Name: known_address known_address_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.known_address
+    ADD CONSTRAINT known_address_pkey PRIMARY KEY (account, address);
+
+--
+-- Name: member member_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.member
+    ADD CONSTRAINT member_pkey PRIMARY KEY (kind, name, group_name);
+
+--
 -- Name: own_key own_key_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
 --
 
@@ -4049,11 +6718,88 @@ ALTER TABLE ONLY auth.party_key
     ADD CONSTRAINT party_key_pkey PRIMARY KEY (party_id, key_id);
 
 --
+-- Name: password password_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.password
+    ADD CONSTRAINT password_pkey PRIMARY KEY (name);
+
+--
+-- Name: pending pending_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.pending
+    ADD CONSTRAINT pending_pkey PRIMARY KEY (id);
+
+--
+-- Name: revision revision_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.revision
+    ADD CONSTRAINT revision_pkey PRIMARY KEY (single);
+
+--
+-- Name: revocation revocation_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.revocation
+    ADD CONSTRAINT revocation_pkey PRIMARY KEY (id);
+
+--
+-- Name: role_grant role_grant_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role_grant
+    ADD CONSTRAINT role_grant_pkey PRIMARY KEY (kind, name, role);
+
+--
+-- Name: role_parent role_parent_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role_parent
+    ADD CONSTRAINT role_parent_pkey PRIMARY KEY (role, parent);
+
+--
+-- Name: role role_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role
+    ADD CONSTRAINT role_pkey PRIMARY KEY (name);
+
+--
+-- Name: rule rule_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.rule
+    ADD CONSTRAINT rule_pkey PRIMARY KEY (role, service, action, method, effect);
+
+--
 -- Name: seen_nonce seen_nonce_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
 --
 
 ALTER TABLE ONLY auth.seen_nonce
     ADD CONSTRAINT seen_nonce_pkey PRIMARY KEY (app_key, nonce);
+
+--
+-- Name: session session_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (id);
+
+--
+-- Name: subject subject_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.subject
+    ADD CONSTRAINT subject_pkey PRIMARY KEY (kind, name);
+
+--
+-- Name: token_key token_key_pkey; Type: CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.token_key
+    ADD CONSTRAINT token_key_pkey PRIMARY KEY (id);
 
 --
 -- Name: action action_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
@@ -4174,6 +6920,114 @@ CREATE INDEX term_terms ON ONLY audit.term USING gin (terms);
 COMMENT ON INDEX audit.term_terms IS 'Records by term.';
 
 --
+-- Name: access_key_application; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX access_key_application ON auth.access_key USING btree (application);
+
+--
+-- Name: INDEX access_key_application; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.access_key_application IS 'For the keys of an application.';
+
+--
+-- Name: attempt_ends_at; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX attempt_ends_at ON auth.attempt USING btree (ends_at);
+
+--
+-- Name: INDEX attempt_ends_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.attempt_ends_at IS 'For those that are to be removed.';
+
+--
+-- Name: change_at; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX change_at ON auth.change USING btree (at);
+
+--
+-- Name: INDEX change_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.change_at IS 'For those that are to be removed.';
+
+--
+-- Name: known_address_ends_at; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX known_address_ends_at ON auth.known_address USING btree (ends_at);
+
+--
+-- Name: INDEX known_address_ends_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.known_address_ends_at IS 'For those that are to be removed.';
+
+--
+-- Name: member_group; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX member_group ON auth.member USING btree (group_name, kind, name);
+
+--
+-- Name: INDEX member_group; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.member_group IS 'For who is in a group.';
+
+--
+-- Name: revocation_expires_at; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX revocation_expires_at ON auth.revocation USING btree (expires_at);
+
+--
+-- Name: INDEX revocation_expires_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.revocation_expires_at IS 'For those that are to be removed.';
+
+--
+-- Name: role_grant_role; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX role_grant_role ON auth.role_grant USING btree (role, kind, name);
+
+--
+-- Name: INDEX role_grant_role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.role_grant_role IS 'For who has a role.';
+
+--
+-- Name: role_parent_parent; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX role_parent_parent ON auth.role_parent USING btree (parent);
+
+--
+-- Name: INDEX role_parent_parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.role_parent_parent IS 'For who inherits from a role.';
+
+--
+-- Name: rule_service; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX rule_service ON auth.rule USING btree (service);
+
+--
+-- Name: INDEX rule_service; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.rule_service IS 'For who can do something.';
+
+--
 -- Name: seen_nonce_expires_at; Type: INDEX; Schema: auth; Owner: -
 --
 
@@ -4186,6 +7040,42 @@ CREATE INDEX seen_nonce_expires_at ON auth.seen_nonce USING btree (expires_at);
 COMMENT ON INDEX auth.seen_nonce_expires_at IS 'For those that are to be removed.';
 
 --
+-- Name: session_access_key; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX session_access_key ON auth.session USING btree (access_key) WHERE (access_key IS NOT NULL);
+
+--
+-- Name: INDEX session_access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.session_access_key IS 'For the sessions of an access key.';
+
+--
+-- Name: session_expires_at; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX session_expires_at ON auth.session USING btree (expires_at);
+
+--
+-- Name: INDEX session_expires_at; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.session_expires_at IS 'For those that are to be removed.';
+
+--
+-- Name: session_subject; Type: INDEX; Schema: auth; Owner: -
+--
+
+CREATE INDEX session_subject ON auth.session USING btree (kind, name);
+
+--
+-- Name: INDEX session_subject; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON INDEX auth.session_subject IS 'For the sessions of a subject.';
+
+--
 -- Name: invocation_trace_id; Type: INDEX; Schema: registry; Owner: -
 --
 
@@ -4196,6 +7086,642 @@ CREATE INDEX invocation_trace_id ON ONLY registry.invocation USING btree (trace_
 --
 
 COMMENT ON INDEX registry.invocation_trace_id IS 'What came of one invocation.';
+
+--
+-- Name: access_key access_key_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER access_key_added AFTER INSERT ON auth.access_key REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('access_key', 'id');
+
+--
+-- Name: TRIGGER access_key_added ON access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER access_key_added ON auth.access_key IS 'Notes what was added.';
+
+--
+-- Name: access_key access_key_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER access_key_changed AFTER UPDATE ON auth.access_key REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('access_key', 'id');
+
+--
+-- Name: TRIGGER access_key_changed ON access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER access_key_changed ON auth.access_key IS 'Notes what was changed.';
+
+--
+-- Name: access_key access_key_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER access_key_removed AFTER DELETE ON auth.access_key REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('access_key', 'id');
+
+--
+-- Name: TRIGGER access_key_removed ON access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER access_key_removed ON auth.access_key IS 'Notes what was removed.';
+
+--
+-- Name: access_key access_key_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER access_key_truncated BEFORE TRUNCATE ON auth.access_key FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER access_key_truncated ON access_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER access_key_truncated ON auth.access_key IS 'Refuses it.';
+
+--
+-- Name: issuer issuer_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER issuer_added AFTER INSERT ON auth.issuer REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('issuer', 'name');
+
+--
+-- Name: TRIGGER issuer_added ON issuer; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER issuer_added ON auth.issuer IS 'Notes what was added.';
+
+--
+-- Name: issuer issuer_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER issuer_changed AFTER UPDATE ON auth.issuer REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('issuer', 'name');
+
+--
+-- Name: TRIGGER issuer_changed ON issuer; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER issuer_changed ON auth.issuer IS 'Notes what was changed.';
+
+--
+-- Name: issuer issuer_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER issuer_removed AFTER DELETE ON auth.issuer REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('issuer', 'name');
+
+--
+-- Name: TRIGGER issuer_removed ON issuer; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER issuer_removed ON auth.issuer IS 'Notes what was removed.';
+
+--
+-- Name: issuer issuer_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER issuer_truncated BEFORE TRUNCATE ON auth.issuer FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER issuer_truncated ON issuer; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER issuer_truncated ON auth.issuer IS 'Refuses it.';
+
+--
+-- Name: member member_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER member_added AFTER INSERT ON auth.member REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER member_added ON member; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER member_added ON auth.member IS 'Notes what was added.';
+
+--
+-- Name: member member_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER member_changed AFTER UPDATE ON auth.member REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER member_changed ON member; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER member_changed ON auth.member IS 'Notes what was changed.';
+
+--
+-- Name: member member_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER member_removed AFTER DELETE ON auth.member REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER member_removed ON member; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER member_removed ON auth.member IS 'Notes what was removed.';
+
+--
+-- Name: member member_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER member_truncated BEFORE TRUNCATE ON auth.member FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER member_truncated ON member; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER member_truncated ON auth.member IS 'Refuses it.';
+
+--
+-- Name: party_grant party_grant_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_grant_added AFTER INSERT ON auth.party_grant REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', '');
+
+--
+-- Name: TRIGGER party_grant_added ON party_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_grant_added ON auth.party_grant IS 'Notes what was added.';
+
+--
+-- Name: party_grant party_grant_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_grant_changed AFTER UPDATE ON auth.party_grant REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', '');
+
+--
+-- Name: TRIGGER party_grant_changed ON party_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_grant_changed ON auth.party_grant IS 'Notes what was changed.';
+
+--
+-- Name: party_grant party_grant_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_grant_removed AFTER DELETE ON auth.party_grant REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', '');
+
+--
+-- Name: TRIGGER party_grant_removed ON party_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_grant_removed ON auth.party_grant IS 'Notes what was removed.';
+
+--
+-- Name: party_grant party_grant_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_grant_truncated BEFORE TRUNCATE ON auth.party_grant FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER party_grant_truncated ON party_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_grant_truncated ON auth.party_grant IS 'Refuses it.';
+
+--
+-- Name: party_key party_key_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_key_added AFTER INSERT ON auth.party_key REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', '');
+
+--
+-- Name: TRIGGER party_key_added ON party_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_key_added ON auth.party_key IS 'Notes what was added.';
+
+--
+-- Name: party_key party_key_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_key_changed AFTER UPDATE ON auth.party_key REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', '');
+
+--
+-- Name: TRIGGER party_key_changed ON party_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_key_changed ON auth.party_key IS 'Notes what was changed.';
+
+--
+-- Name: party_key party_key_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_key_removed AFTER DELETE ON auth.party_key REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', '');
+
+--
+-- Name: TRIGGER party_key_removed ON party_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_key_removed ON auth.party_key IS 'Notes what was removed.';
+
+--
+-- Name: party_key party_key_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER party_key_truncated BEFORE TRUNCATE ON auth.party_key FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER party_key_truncated ON party_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER party_key_truncated ON auth.party_key IS 'Refuses it.';
+
+--
+-- Name: password password_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER password_added AFTER INSERT ON auth.password REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER password_added ON password; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER password_added ON auth.password IS 'Notes what was added.';
+
+--
+-- Name: password password_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER password_changed AFTER UPDATE ON auth.password REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER password_changed ON password; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER password_changed ON auth.password IS 'Notes what was changed.';
+
+--
+-- Name: password password_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER password_removed AFTER DELETE ON auth.password REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER password_removed ON password; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER password_removed ON auth.password IS 'Notes what was removed.';
+
+--
+-- Name: password password_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER password_truncated BEFORE TRUNCATE ON auth.password FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER password_truncated ON password; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER password_truncated ON auth.password IS 'Refuses it.';
+
+--
+-- Name: pending pending_publish; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE CONSTRAINT TRIGGER pending_publish AFTER INSERT ON auth.pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION auth.publish_change();
+
+--
+-- Name: TRIGGER pending_publish ON pending; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER pending_publish ON auth.pending IS 'At the commit: auth.publish_change().';
+
+--
+-- Name: revocation revocation_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER revocation_added AFTER INSERT ON auth.revocation REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('revocation', 'id');
+
+--
+-- Name: TRIGGER revocation_added ON revocation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER revocation_added ON auth.revocation IS 'Notes what was added.';
+
+--
+-- Name: revocation revocation_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER revocation_changed AFTER UPDATE ON auth.revocation REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('revocation', 'id');
+
+--
+-- Name: TRIGGER revocation_changed ON revocation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER revocation_changed ON auth.revocation IS 'Notes what was changed.';
+
+--
+-- Name: revocation revocation_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER revocation_removed AFTER DELETE ON auth.revocation REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('revocation', 'id');
+
+--
+-- Name: TRIGGER revocation_removed ON revocation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER revocation_removed ON auth.revocation IS 'Notes what was removed.';
+
+--
+-- Name: revocation revocation_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER revocation_truncated BEFORE TRUNCATE ON auth.revocation FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER revocation_truncated ON revocation; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER revocation_truncated ON auth.revocation IS 'Refuses it.';
+
+--
+-- Name: role role_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_added AFTER INSERT ON auth.role REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'name');
+
+--
+-- Name: TRIGGER role_added ON role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_added ON auth.role IS 'Notes what was added.';
+
+--
+-- Name: role role_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_changed AFTER UPDATE ON auth.role REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'name');
+
+--
+-- Name: TRIGGER role_changed ON role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_changed ON auth.role IS 'Notes what was changed.';
+
+--
+-- Name: role_grant role_grant_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_grant_added AFTER INSERT ON auth.role_grant REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER role_grant_added ON role_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_grant_added ON auth.role_grant IS 'Notes what was added.';
+
+--
+-- Name: role_grant role_grant_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_grant_changed AFTER UPDATE ON auth.role_grant REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER role_grant_changed ON role_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_grant_changed ON auth.role_grant IS 'Notes what was changed.';
+
+--
+-- Name: role_grant role_grant_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_grant_removed AFTER DELETE ON auth.role_grant REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER role_grant_removed ON role_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_grant_removed ON auth.role_grant IS 'Notes what was removed.';
+
+--
+-- Name: role_grant role_grant_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_grant_truncated BEFORE TRUNCATE ON auth.role_grant FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER role_grant_truncated ON role_grant; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_grant_truncated ON auth.role_grant IS 'Refuses it.';
+
+--
+-- Name: role_parent role_parent_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_parent_added AFTER INSERT ON auth.role_parent REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'role');
+
+--
+-- Name: TRIGGER role_parent_added ON role_parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_parent_added ON auth.role_parent IS 'Notes what was added.';
+
+--
+-- Name: role_parent role_parent_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_parent_changed AFTER UPDATE ON auth.role_parent REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'role');
+
+--
+-- Name: TRIGGER role_parent_changed ON role_parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_parent_changed ON auth.role_parent IS 'Notes what was changed.';
+
+--
+-- Name: role_parent role_parent_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_parent_removed AFTER DELETE ON auth.role_parent REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'role');
+
+--
+-- Name: TRIGGER role_parent_removed ON role_parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_parent_removed ON auth.role_parent IS 'Notes what was removed.';
+
+--
+-- Name: role_parent role_parent_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_parent_truncated BEFORE TRUNCATE ON auth.role_parent FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER role_parent_truncated ON role_parent; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_parent_truncated ON auth.role_parent IS 'Refuses it.';
+
+--
+-- Name: role role_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_removed AFTER DELETE ON auth.role REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'name');
+
+--
+-- Name: TRIGGER role_removed ON role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_removed ON auth.role IS 'Notes what was removed.';
+
+--
+-- Name: role role_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER role_truncated BEFORE TRUNCATE ON auth.role FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER role_truncated ON role; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER role_truncated ON auth.role IS 'Refuses it.';
+
+--
+-- Name: rule rule_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER rule_added AFTER INSERT ON auth.rule REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'role');
+
+--
+-- Name: TRIGGER rule_added ON rule; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER rule_added ON auth.rule IS 'Notes what was added.';
+
+--
+-- Name: rule rule_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER rule_changed AFTER UPDATE ON auth.rule REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'role');
+
+--
+-- Name: TRIGGER rule_changed ON rule; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER rule_changed ON auth.rule IS 'Notes what was changed.';
+
+--
+-- Name: rule rule_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER rule_removed AFTER DELETE ON auth.rule REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('role', 'role');
+
+--
+-- Name: TRIGGER rule_removed ON rule; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER rule_removed ON auth.rule IS 'Notes what was removed.';
+
+--
+-- Name: rule rule_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER rule_truncated BEFORE TRUNCATE ON auth.rule FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER rule_truncated ON rule; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER rule_truncated ON auth.rule IS 'Refuses it.';
+
+--
+-- Name: subject subject_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER subject_added AFTER INSERT ON auth.subject REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER subject_added ON subject; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER subject_added ON auth.subject IS 'Notes what was added.';
+
+--
+-- Name: subject subject_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER subject_changed AFTER UPDATE ON auth.subject REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER subject_changed ON subject; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER subject_changed ON auth.subject IS 'Notes what was changed.';
+
+--
+-- Name: subject subject_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER subject_removed AFTER DELETE ON auth.subject REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('', 'name');
+
+--
+-- Name: TRIGGER subject_removed ON subject; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER subject_removed ON auth.subject IS 'Notes what was removed.';
+
+--
+-- Name: subject subject_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER subject_truncated BEFORE TRUNCATE ON auth.subject FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER subject_truncated ON subject; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER subject_truncated ON auth.subject IS 'Refuses it.';
+
+--
+-- Name: token_key token_key_added; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER token_key_added AFTER INSERT ON auth.token_key REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('token_key', 'id');
+
+--
+-- Name: TRIGGER token_key_added ON token_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER token_key_added ON auth.token_key IS 'Notes what was added.';
+
+--
+-- Name: token_key token_key_changed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER token_key_changed AFTER UPDATE ON auth.token_key REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('token_key', 'id');
+
+--
+-- Name: TRIGGER token_key_changed ON token_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER token_key_changed ON auth.token_key IS 'Notes what was changed.';
+
+--
+-- Name: token_key token_key_removed; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER token_key_removed AFTER DELETE ON auth.token_key REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION auth.note_change('token_key', 'id');
+
+--
+-- Name: TRIGGER token_key_removed ON token_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER token_key_removed ON auth.token_key IS 'Notes what was removed.';
+
+--
+-- Name: token_key token_key_truncated; Type: TRIGGER; Schema: auth; Owner: -
+--
+
+CREATE TRIGGER token_key_truncated BEFORE TRUNCATE ON auth.token_key FOR EACH STATEMENT EXECUTE FUNCTION auth.refuse_truncate();
+
+--
+-- Name: TRIGGER token_key_truncated ON token_key; Type: COMMENT; Schema: auth; Owner: -
+--
+
+COMMENT ON TRIGGER token_key_truncated ON auth.token_key IS 'Refuses it.';
 
 --
 -- Name: node node_deletes_leases; Type: TRIGGER; Schema: registry; Owner: -
@@ -4222,11 +7748,81 @@ CREATE TRIGGER service_deletes_nodes AFTER DELETE ON registry.service REFERENCIN
 COMMENT ON TRIGGER service_deletes_nodes ON registry.service IS 'What ON DELETE CASCADE would do if registry.node had a foreign key.';
 
 --
+-- Name: access_key access_key_subject_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.access_key
+    ADD CONSTRAINT access_key_subject_fkey FOREIGN KEY (kind, application) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
+
+--
+-- Name: member member_group_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.member
+    ADD CONSTRAINT member_group_fkey FOREIGN KEY (group_kind, group_name) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
+
+--
+-- Name: member member_subject_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.member
+    ADD CONSTRAINT member_subject_fkey FOREIGN KEY (kind, name) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
+
+--
 -- Name: own_key own_key_party_key_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
 --
 
 ALTER TABLE ONLY auth.own_key
     ADD CONSTRAINT own_key_party_key_fkey FOREIGN KEY (party_id, key_id) REFERENCES auth.party_key(party_id, key_id) ON DELETE CASCADE;
+
+--
+-- Name: password password_subject_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.password
+    ADD CONSTRAINT password_subject_fkey FOREIGN KEY (kind, name) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
+
+--
+-- Name: role_grant role_grant_role_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role_grant
+    ADD CONSTRAINT role_grant_role_fkey FOREIGN KEY (role) REFERENCES auth.role(name) ON DELETE CASCADE;
+
+--
+-- Name: role_grant role_grant_subject_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role_grant
+    ADD CONSTRAINT role_grant_subject_fkey FOREIGN KEY (kind, name) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
+
+--
+-- Name: role_parent role_parent_parent_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role_parent
+    ADD CONSTRAINT role_parent_parent_fkey FOREIGN KEY (parent) REFERENCES auth.role(name) ON DELETE CASCADE;
+
+--
+-- Name: role_parent role_parent_role_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.role_parent
+    ADD CONSTRAINT role_parent_role_fkey FOREIGN KEY (role) REFERENCES auth.role(name) ON DELETE CASCADE;
+
+--
+-- Name: rule rule_role_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.rule
+    ADD CONSTRAINT rule_role_fkey FOREIGN KEY (role) REFERENCES auth.role(name) ON DELETE CASCADE;
+
+--
+-- Name: session session_subject_fkey; Type: FK CONSTRAINT; Schema: auth; Owner: -
+--
+
+ALTER TABLE ONLY auth.session
+    ADD CONSTRAINT session_subject_fkey FOREIGN KEY (kind, name) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
 
 --
 -- Name: action action_service_fkey; Type: FK CONSTRAINT; Schema: registry; Owner: -
@@ -4453,6 +8049,36 @@ GRANT ALL ON FUNCTION audit.search(query text, since timestamp with time zone, u
 GRANT ALL ON FUNCTION audit.search(query text, since timestamp with time zone, until timestamp with time zone, most integer) TO junction_reader;
 
 --
+-- Name: FUNCTION act_as(caller text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.act_as(caller text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.act_as(caller text) TO junction_app;
+
+--
+-- Name: FUNCTION pattern_covers(pattern text, action text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.pattern_covers(pattern text, action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.pattern_covers(pattern text, action text) TO junction_app;
+GRANT ALL ON FUNCTION auth.pattern_covers(pattern text, action text) TO junction_reader;
+
+--
+-- Name: FUNCTION action_matches(pattern text, action text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.action_matches(pattern text, action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.action_matches(pattern text, action text) TO junction_app;
+GRANT ALL ON FUNCTION auth.action_matches(pattern text, action text) TO junction_reader;
+
+--
+-- Name: FUNCTION add_administrator(caller text, new_hash text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.add_administrator(caller text, new_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.add_administrator(caller text, new_hash text) TO junction_app;
+
+--
 -- Name: TABLE party_key; Type: ACL; Schema: auth; Owner: -
 --
 
@@ -4460,11 +8086,112 @@ GRANT SELECT,INSERT,DELETE ON TABLE auth.party_key TO junction_app;
 GRANT SELECT ON TABLE auth.party_key TO junction_reader;
 
 --
--- Name: FUNCTION add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: auth; Owner: -
+-- Name: FUNCTION add_own_key(caller text, party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean); Type: ACL; Schema: auth; Owner: -
 --
 
-REVOKE ALL ON FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
-GRANT ALL ON FUNCTION auth.add_own_key(party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+REVOKE ALL ON FUNCTION auth.add_own_key(caller text, party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.add_own_key(caller text, party text, id text, algorithm text, public_key text, private_key text, if_lacking boolean) TO junction_app;
+
+--
+-- Name: FUNCTION add_token_key(caller text, new_id text, new_algorithm text, new_public_jwk text, new_private_jwk text, delay_ms bigint, overlap_seconds bigint, revoke_others boolean, if_lacking boolean); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.add_token_key(caller text, new_id text, new_algorithm text, new_public_jwk text, new_private_jwk text, delay_ms bigint, overlap_seconds bigint, revoke_others boolean, if_lacking boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.add_token_key(caller text, new_id text, new_algorithm text, new_public_jwk text, new_private_jwk text, delay_ms bigint, overlap_seconds bigint, revoke_others boolean, if_lacking boolean) TO junction_app;
+
+--
+-- Name: FUNCTION attempts_of(of_account text, of_address text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.attempts_of(of_account text, of_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.attempts_of(of_account text, of_address text) TO junction_app;
+
+--
+-- Name: FUNCTION begin_attempt(of_account text, of_address text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.begin_attempt(of_account text, of_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.begin_attempt(of_account text, of_address text) TO junction_app;
+
+--
+-- Name: FUNCTION begin_change(caller text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.begin_change(caller text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.begin_change(caller text) TO junction_app;
+
+--
+-- Name: FUNCTION begin_login(of_name text, of_address text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.begin_login(of_name text, of_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.begin_login(of_name text, of_address text) TO junction_app;
+
+--
+-- Name: FUNCTION change_password(caller text, of_name text, of_hash text, new_hash text, of_network text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.change_password(caller text, of_name text, of_hash text, new_hash text, of_network text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.change_password(caller text, of_name text, of_hash text, new_hash text, of_network text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION folded_name(name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.folded_name(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.folded_name(name text) TO junction_app;
+GRANT ALL ON FUNCTION auth.folded_name(name text) TO junction_reader;
+
+--
+-- Name: TABLE member; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.member TO junction_app;
+GRANT SELECT ON TABLE auth.member TO junction_reader;
+
+--
+-- Name: TABLE role_grant; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.role_grant TO junction_app;
+GRANT SELECT ON TABLE auth.role_grant TO junction_reader;
+
+--
+-- Name: TABLE role_parent; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.role_parent TO junction_app;
+GRANT SELECT ON TABLE auth.role_parent TO junction_reader;
+
+--
+-- Name: TABLE subject; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.subject TO junction_app;
+GRANT SELECT ON TABLE auth.subject TO junction_reader;
+
+--
+-- Name: FUNCTION held_roles(subject_kind text, subject_name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.held_roles(subject_kind text, subject_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.held_roles(subject_kind text, subject_name text) TO junction_app;
+GRANT ALL ON FUNCTION auth.held_roles(subject_kind text, subject_name text) TO junction_reader;
+
+--
+-- Name: TABLE rule; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.rule TO junction_app;
+GRANT SELECT ON TABLE auth.rule TO junction_reader;
+
+--
+-- Name: FUNCTION "check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth."check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth."check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text) TO junction_app;
+GRANT ALL ON FUNCTION auth."check"(subject_kind text, subject_name text, service_name text, action_name text, method_name text) TO junction_reader;
 
 --
 -- Name: FUNCTION check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]); Type: ACL; Schema: auth; Owner: -
@@ -4475,11 +8202,116 @@ GRANT ALL ON FUNCTION auth.check_party(party text, role_name text, components te
 GRANT ALL ON FUNCTION auth.check_party(party text, role_name text, components text[], dataset_namespaces text[], dataset_names text[]) TO junction_reader;
 
 --
--- Name: FUNCTION delete_party_key(party text, id text, keep_newest boolean); Type: ACL; Schema: auth; Owner: -
+-- Name: FUNCTION create_access_key(caller text, id text, application text, title text, secret_hash bytea, signing_key bytea, ends_at bigint); Type: ACL; Schema: auth; Owner: -
 --
 
-REVOKE ALL ON FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION auth.delete_party_key(party text, id text, keep_newest boolean) TO junction_app;
+REVOKE ALL ON FUNCTION auth.create_access_key(caller text, id text, application text, title text, secret_hash bytea, signing_key bytea, ends_at bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.create_access_key(caller text, id text, application text, title text, secret_hash bytea, signing_key bytea, ends_at bigint) TO junction_app;
+
+--
+-- Name: FUNCTION delete_access_key(caller text, id text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_access_key(caller text, id text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_access_key(caller text, id text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION delete_grant(caller text, kind text, name text, role text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_grant(caller text, kind text, name text, role text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_grant(caller text, kind text, name text, role text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_issuer(caller text, issuer_name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_issuer(caller text, issuer_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_issuer(caller text, issuer_name text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_member(caller text, group_name text, kind text, name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_member(caller text, group_name text, kind text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_member(caller text, group_name text, kind text, name text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_party_grant(caller text, party text, old_kind text, old_namespace text, old_name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_party_grant(caller text, party text, old_kind text, old_namespace text, old_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_party_grant(caller text, party text, old_kind text, old_namespace text, old_name text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_party_key(caller text, party text, id text, keep_newest boolean); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_party_key(caller text, party text, id text, keep_newest boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_party_key(caller text, party text, id text, keep_newest boolean) TO junction_app;
+
+--
+-- Name: FUNCTION delete_role(caller text, name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_role(caller text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_role(caller text, name text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_subject(caller text, kind text, name text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.delete_subject(caller text, kind text, name text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.delete_subject(caller text, kind text, name text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION drop_session(of_id uuid, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.drop_session(of_id uuid, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.drop_session(of_id uuid, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION end_sessions(of_kind text, of_name text, of_key text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.end_sessions(of_kind text, of_name text, of_key text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.end_sessions(of_kind text, of_name text, of_key text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION end_sessions_of(caller text, of_kind text, of_name text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.end_sessions_of(caller text, of_kind text, of_name text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.end_sessions_of(caller text, of_kind text, of_name text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION follow(after bigint, most integer); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.follow(after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.follow(after bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION forget(most integer); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.forget(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.forget(most integer) TO junction_app;
+
+--
+-- Name: FUNCTION has_administrator(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.has_administrator() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.has_administrator() TO junction_app;
+
+--
+-- Name: FUNCTION keep_administrator(had_one boolean); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.keep_administrator(had_one boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.keep_administrator(had_one boolean) TO junction_app;
 
 --
 -- Name: FUNCTION keys_of(party text); Type: ACL; Schema: auth; Owner: -
@@ -4497,11 +8329,194 @@ GRANT ALL ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) T
 GRANT ALL ON FUNCTION auth.lacking_own_keys(parties text[], algorithms text[]) TO junction_reader;
 
 --
--- Name: FUNCTION put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: auth; Owner: -
+-- Name: FUNCTION lacks_administrator(); Type: ACL; Schema: auth; Owner: -
 --
 
-REVOKE ALL ON FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
-GRANT ALL ON FUNCTION auth.put_party_key(party text, id text, algorithm text, public_key text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+REVOKE ALL ON FUNCTION auth.lacks_administrator() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.lacks_administrator() TO junction_app;
+
+--
+-- Name: FUNCTION load(after_kind text, after_name text, most integer); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.load(after_kind text, after_name text, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.load(after_kind text, after_name text, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION lock_attempts(of_account text, of_address text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.lock_attempts(of_account text, of_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.lock_attempts(of_account text, of_address text) TO junction_app;
+
+--
+-- Name: FUNCTION milliseconds(t timestamp with time zone); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.milliseconds(t timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.milliseconds(t timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION auth.milliseconds(t timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION need_own_role(name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.need_own_role(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.need_own_role(name text) TO junction_app;
+
+--
+-- Name: FUNCTION need_parents(name text, parents text[]); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.need_parents(name text, parents text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.need_parents(name text, parents text[]) TO junction_app;
+
+--
+-- Name: FUNCTION need_role(name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.need_role(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.need_role(name text) TO junction_app;
+
+--
+-- Name: FUNCTION need_subject(kind text, name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.need_subject(kind text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.need_subject(kind text, name text) TO junction_app;
+
+--
+-- Name: FUNCTION note_change(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.note_change() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.note_change() TO junction_app;
+
+--
+-- Name: FUNCTION open_key_session(of_id uuid, of_account text, of_application text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.open_key_session(of_id uuid, of_account text, of_application text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.open_key_session(of_id uuid, of_account text, of_application text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION open_session(of_id uuid, of_name text, of_hash text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.open_session(of_id uuid, of_name text, of_hash text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.open_session(of_id uuid, of_name text, of_hash text, of_refresh_hash bytea, of_address text, of_network text, seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION pass_attempt(of_account text, of_address text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.pass_attempt(of_account text, of_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.pass_attempt(of_account text, of_address text) TO junction_app;
+
+--
+-- Name: FUNCTION publish_change(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.publish_change() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.publish_change() TO junction_app;
+
+--
+-- Name: FUNCTION put_grant(caller text, kind text, name text, role text, ends_at bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_grant(caller text, kind text, name text, role text, ends_at bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_grant(caller text, kind text, name text, role text, ends_at bigint) TO junction_app;
+
+--
+-- Name: FUNCTION put_issuer(caller text, new_name text, new_url text, new_audience text, new_jwks text, new_jwks_url text, new_algorithms text[], new_user_claim text, new_roles_claim text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_issuer(caller text, new_name text, new_url text, new_audience text, new_jwks text, new_jwks_url text, new_algorithms text[], new_user_claim text, new_roles_claim text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_issuer(caller text, new_name text, new_url text, new_audience text, new_jwks text, new_jwks_url text, new_algorithms text[], new_user_claim text, new_roles_claim text) TO junction_app;
+
+--
+-- Name: FUNCTION put_member(caller text, group_name text, kind text, name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_member(caller text, group_name text, kind text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_member(caller text, group_name text, kind text, name text) TO junction_app;
+
+--
+-- Name: FUNCTION put_party_grant(caller text, party text, new_kind text, new_namespace text, new_name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_party_grant(caller text, party text, new_kind text, new_namespace text, new_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_party_grant(caller text, party text, new_kind text, new_namespace text, new_name text) TO junction_app;
+
+--
+-- Name: FUNCTION put_party_key(caller text, party text, id text, algorithm text, public_key text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_party_key(caller text, party text, id text, algorithm text, public_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_party_key(caller text, party text, id text, algorithm text, public_key text) TO junction_app;
+
+--
+-- Name: FUNCTION put_role(caller text, name text, title text, parents text[], effects text[], services text[], actions text[], methods text[]); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_role(caller text, name text, title text, parents text[], effects text[], services text[], actions text[], methods text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_role(caller text, name text, title text, parents text[], effects text[], services text[], actions text[], methods text[]) TO junction_app;
+
+--
+-- Name: FUNCTION put_subject(caller text, kind text, name text, title text, disabled boolean, services text[], token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.put_subject(caller text, kind text, name text, title text, disabled boolean, services text[], token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.put_subject(caller text, kind text, name text, title text, disabled boolean, services text[], token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION refresh_session(caller text, of_id uuid, shown bytea, next bytea, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.refresh_session(caller text, of_id uuid, shown bytea, next bytea, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.refresh_session(caller text, of_id uuid, shown bytea, next bytea, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION refuse_truncate(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.refuse_truncate() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.refuse_truncate() TO junction_app;
+
+--
+-- Name: FUNCTION reset_administrator(caller text, new_hash text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.reset_administrator(caller text, new_hash text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.reset_administrator(caller text, new_hash text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION reset_password(caller text, of_name text, new_hash text, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.reset_password(caller text, of_name text, new_hash text, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.reset_password(caller text, of_name text, new_hash text, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION revoke_session(caller text, of_id uuid, shown bytea, token_seconds bigint); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.revoke_session(caller text, of_id uuid, shown bytea, token_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.revoke_session(caller text, of_id uuid, shown bytea, token_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION show_role(wanted text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.show_role(wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.show_role(wanted text) TO junction_app;
+
+--
+-- Name: FUNCTION states(wanted_kind text, names text[]); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.states(wanted_kind text, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.states(wanted_kind text, names text[]) TO junction_app;
 
 --
 -- Name: FUNCTION take_nonces(app_keys text[], nonces text[], expire_ats bigint[]); Type: ACL; Schema: auth; Owner: -
@@ -4509,6 +8524,28 @@ GRANT ALL ON FUNCTION auth.put_party_key(party text, id text, algorithm text, pu
 
 REVOKE ALL ON FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.take_nonces(app_keys text[], nonces text[], expire_ats bigint[]) TO junction_app;
+
+--
+-- Name: FUNCTION tell(operation text, relation text, kind text, name_column text, old jsonb, new jsonb); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.tell(operation text, relation text, kind text, name_column text, old jsonb, new jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.tell(operation text, relation text, kind text, name_column text, old jsonb, new jsonb) TO junction_app;
+
+--
+-- Name: FUNCTION wait_after(refused integer, free integer); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.wait_after(refused integer, free integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.wait_after(refused integer, free integer) TO junction_app;
+
+--
+-- Name: FUNCTION who_can(service_name text, action_name text, method_name text); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.who_can(service_name text, action_name text, method_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.who_can(service_name text, action_name text, method_name text) TO junction_app;
+GRANT ALL ON FUNCTION auth.who_can(service_name text, action_name text, method_name text) TO junction_reader;
 
 --
 -- Name: FUNCTION interval_milliseconds(span interval); Type: ACL; Schema: registry; Owner: -
@@ -4862,6 +8899,84 @@ GRANT SELECT ON TABLE audit.last_hour TO junction_reader;
 GRANT SELECT ON TABLE audit.page_key TO junction_app;
 
 --
+-- Name: TABLE access_key; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.access_key TO junction_app;
+
+--
+-- Name: COLUMN access_key.id; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(id) ON TABLE auth.access_key TO junction_reader;
+
+--
+-- Name: COLUMN access_key.application; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(application) ON TABLE auth.access_key TO junction_reader;
+
+--
+-- Name: COLUMN access_key.title; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(title) ON TABLE auth.access_key TO junction_reader;
+
+--
+-- Name: COLUMN access_key.created_at; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE auth.access_key TO junction_reader;
+
+--
+-- Name: COLUMN access_key.ends_at; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(ends_at) ON TABLE auth.access_key TO junction_reader;
+
+--
+-- Name: TABLE attempt; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.attempt TO junction_app;
+GRANT SELECT ON TABLE auth.attempt TO junction_reader;
+
+--
+-- Name: TABLE change; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT ON TABLE auth.change TO junction_app;
+GRANT SELECT ON TABLE auth.change TO junction_reader;
+
+--
+-- Name: TABLE effective_rule; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT ON TABLE auth.effective_rule TO junction_app;
+GRANT SELECT ON TABLE auth.effective_rule TO junction_reader;
+
+--
+-- Name: TABLE first_start; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE auth.first_start TO junction_app;
+GRANT SELECT ON TABLE auth.first_start TO junction_reader;
+
+--
+-- Name: TABLE issuer; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.issuer TO junction_app;
+GRANT SELECT ON TABLE auth.issuer TO junction_reader;
+
+--
+-- Name: TABLE known_address; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.known_address TO junction_app;
+GRANT SELECT ON TABLE auth.known_address TO junction_reader;
+
+--
 -- Name: TABLE own_key; Type: ACL; Schema: auth; Owner: -
 --
 
@@ -4875,11 +8990,98 @@ GRANT SELECT,INSERT,DELETE ON TABLE auth.party_grant TO junction_app;
 GRANT SELECT ON TABLE auth.party_grant TO junction_reader;
 
 --
+-- Name: TABLE password; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.password TO junction_app;
+
+--
+-- Name: TABLE revision; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT ON TABLE auth.revision TO junction_app;
+GRANT SELECT ON TABLE auth.revision TO junction_reader;
+
+--
+-- Name: TABLE revocation; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.revocation TO junction_app;
+GRANT SELECT ON TABLE auth.revocation TO junction_reader;
+
+--
+-- Name: TABLE role; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.role TO junction_app;
+GRANT SELECT ON TABLE auth.role TO junction_reader;
+
+--
 -- Name: TABLE seen_nonce; Type: ACL; Schema: auth; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.seen_nonce TO junction_app;
 GRANT SELECT ON TABLE auth.seen_nonce TO junction_reader;
+
+--
+-- Name: TABLE session; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.session TO junction_app;
+
+--
+-- Name: COLUMN session.id; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(id) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.kind; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(kind) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.name; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(name) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.access_key; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(access_key) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.address; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(address) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.created_at; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.refreshed_at; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(refreshed_at) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: COLUMN session.expires_at; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT(expires_at) ON TABLE auth.session TO junction_reader;
+
+--
+-- Name: TABLE token_key; Type: ACL; Schema: auth; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.token_key TO junction_app;
 
 --
 -- Name: TABLE extension; Type: ACL; Schema: registry; Owner: -
