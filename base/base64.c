@@ -81,3 +81,13 @@ bool base64_read(struct arena *a, struct text encoded, struct text *bytes)
 	*bytes = (struct text){out, size};
 	return true;
 }
+
+bool base64_read_url(struct arena *a, struct text encoded, struct text *bytes)
+{
+	struct buffer again = {.arena = a};
+
+	if (!base64_read(a, encoded, bytes))
+		return false;
+	base64_write_url(&again, *bytes);
+	return text_equal(buffer_text(&again), encoded);
+}

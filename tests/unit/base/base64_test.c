@@ -82,6 +82,21 @@ static void what_is_no_base64_is_refused(void **state)
 	arena_free(&a);
 }
 
+static void of_two_spellings_only_the_one_for_urls_is_read(void **state)
+{
+	static const char *const bad[] = {"-w==", "+w", "-x", "-_9", "-_-_ ", "Z", "AA=A"};
+	struct arena *a = arena_new(0);
+	struct text bytes;
+
+	assert_true(base64_read_url(a, TEXT("-_8"), &bytes));
+	assert_true(text_equal(bytes, TEXT("\xfb\xff")));
+	assert_true(base64_read_url(a, TEXT(""), &bytes));
+	assert_int_equal(bytes.size, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(base64_read_url(a, text_of(bad[i]), &bytes));
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,6 +105,7 @@ int main(void)
 		cmocka_unit_test(the_alphabet_for_urls_has_no_padding),
 		cmocka_unit_test(either_alphabet_is_read_with_or_without_padding),
 		cmocka_unit_test(what_is_no_base64_is_refused),
+		cmocka_unit_test(of_two_spellings_only_the_one_for_urls_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
