@@ -13,6 +13,7 @@ static const struct meaning meanings[] = {
 	{"JN400", STATUS_INVALID_ARGUMENT, NULL},
 	{"JN404", STATUS_NOT_FOUND, NULL},
 	{"JN409", STATUS_ALREADY_EXISTS, NULL},
+	{"JN412", STATUS_FAILED_PRECONDITION, NULL},
 	{"23505", STATUS_ALREADY_EXISTS, "it exists already"},
 	{"23503", STATUS_FAILED_PRECONDITION, "it refers to what is not there, or is referred to"},
 	{"23514", STATUS_INVALID_ARGUMENT, "a value breaks a rule of the database"},

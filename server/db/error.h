@@ -3,8 +3,8 @@
  *
  * A caller never sees SQL, names of tables or values of other rows; those stay in the log. The
  * exception are refusals that our own SQL functions word for the caller: they raise SQLSTATE JN400
- * (INVALID_ARGUMENT), JN404 (NOT_FOUND) or JN409 (ALREADY_EXISTS), and their message passes
- * through.
+ * (INVALID_ARGUMENT), JN404 (NOT_FOUND), JN409 (ALREADY_EXISTS) or JN412 (FAILED_PRECONDITION), and
+ * their message passes through.
  */
 #ifndef JUNCTION_SERVER_DB_ERROR_H
 #define JUNCTION_SERVER_DB_ERROR_H
