@@ -27,11 +27,15 @@ enum status_code {
 	STATUS_UNAUTHENTICATED = 16,
 };
 
+/* With this message, and UNAUTHENTICATED, a token is refused before anything was done. */
+#define STATUS_TOKEN_REFUSED "the token is not valid"
+
 struct status {
 	enum status_code code;
 	const char *message; /* "" if OK; UTF-8 */
 	const char *field;   /* path of the offending field for INVALID_ARGUMENT, else NULL */
 	int64_t remote_code; /* the number that a third party refused with; 0: none */
+	int64_t retry_ms;    /* when it may be tried again, if that is known; 0: it is not */
 };
 
 const char *status_name(enum status_code code); /* "INVALID_ARGUMENT"; "UNKNOWN" if out of range */

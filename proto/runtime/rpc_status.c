@@ -42,6 +42,16 @@ static Google__Protobuf__Any *error_info(struct arena *a, const struct status *s
 	return pack_any(a, "type.googleapis.com/google.rpc.ErrorInfo", &info.base);
 }
 
+static Google__Protobuf__Any *retry_info(struct arena *a, const struct status *s)
+{
+	Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Rpc__RetryInfo info = GOOGLE__RPC__RETRY_INFO__INIT;
+	delay.seconds = s->retry_ms / 1000;
+	delay.nanos = (int32_t)(s->retry_ms % 1000) * 1000000;
+	info.retry_delay = &delay;
+	return pack_any(a, "type.googleapis.com/google.rpc.RetryInfo", &info.base);
+}
+
 Google__Rpc__Status *rpc_status(struct arena *a, const struct status *s)
 {
 	Google__Rpc__Status *status = arena_alloc(a, sizeof(*status));
@@ -49,10 +59,12 @@ Google__Rpc__Status *rpc_status(struct arena *a, const struct status *s)
 	google__rpc__status__init(status);
 	status->code = (int32_t)s->code;
 	status->message = (char *)s->message;
-	status->details = arena_array(a, 2, sizeof(*status->details));
+	status->details = arena_array(a, 3, sizeof(*status->details));
 	if (s->field)
 		status->details[status->n_details++] = bad_request(a, s);
 	if (s->remote_code)
 		status->details[status->n_details++] = error_info(a, s);
+	if (s->retry_ms)
+		status->details[status->n_details++] = retry_info(a, s);
 	return status;
 }
