@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/core_dump.h"
 
 /* Where the table puts what it reads. */
 static struct config values;
@@ -207,7 +208,7 @@ static const struct option options[] = {
 			"may do everything, as long as --listen and --own-address are on loopback "
 			"only. auto: open where it can be."),
 	NUMBER("--auth-poll-ms", "JUNCTION_AUTH_POLL_MS", auth_poll_ms, "250", "milliseconds", 10,
-		60000,
+		5000,
 		"How often changes of users, roles and keys by other servers are looked for."),
 	WORDS("--token-issuer", "JUNCTION_TOKEN_ISSUER", &values.token_issuer,
 		.fallback = "junction", .unit = "NAME",
@@ -217,6 +218,13 @@ static const struct option options[] = {
 		"How long an access token is good."),
 	NUMBER("--session-hours", "JUNCTION_SESSION_HOURS", session_hours, "12", "hours", 1, 8760,
 		"How long tokens can be refreshed after a login."),
+	NUMBER("--issuer-refresh-ms", "JUNCTION_ISSUER_REFRESH_MS", issuer_refresh_ms, "900000",
+		"milliseconds", 100, MILLISECONDS_MAX,
+		"How often the keys of an outside issuer are fetched."),
+	NUMBER("--issuer-cooldown-ms", "JUNCTION_ISSUER_COOLDOWN_MS", issuer_cooldown_ms, "30000",
+		"milliseconds", 100, MILLISECONDS_MAX,
+		"How long after a fetch an issuer's keys are not fetched again, though a token "
+		"names one that is not there or the fetch has failed."),
 	WORDS("--hook-server", "JUNCTION_HOOK_SERVER", &values.hook_server, .unit = "NAME",
 		.help = "The registered server, of namespace default, whose services answer the "
 			"hooks client_authentication, signature, site_authentication and "
@@ -234,8 +242,9 @@ static const struct option options[] = {
 		.help = "A party that the built-in provider signs for; its key pair, rsa unless "
 			"said otherwise, is made at the first start."},
 	WORDS("--client-app-key", "JUNCTION_CLIENT_APP_KEY", &values.client_app_key, .unit = "KEY",
-		.help = "The APP_KEY of clients that the built-in client authentication lets in; "
-			"none if not given."),
+		.help = "An APP_KEY with which the built-in client authentication lets clients "
+			"in, and the bridge, as application \"fate\", besides the access keys of "
+			"applications; none if not given."),
 	WORDS("--client-secret-file", "JUNCTION_CLIENT_SECRET_FILE", &values.client_secret_file,
 		.unit = "FILE", .help = "File with the secret that belongs to --client-app-key."),
 	WORDS("--spool-folder", "JUNCTION_SPOOL_FOLDER", &values.spool_folder,
@@ -285,6 +294,7 @@ static const struct option options[] = {
 		.unit = "NAME",
 		.help = "The registered service, of namespace default, that is the function: calls "
 			"of it are invocations."),
+	OPTION_CORE_DUMPS(&values.core_dumps),
 	{.name = "--log-level",
 		.environment = "JUNCTION_LOG_LEVEL",
 		.kind = OPTION_STRING,
@@ -297,10 +307,12 @@ static const struct option options[] = {
 
 static const struct option_program program = {
 	.name = "junctiond",
-	.synopsis = "junctiond [options]\n       junctiond migrate [options]",
+	.synopsis = "junctiond [options]\n       junctiond migrate [options]\n       junctiond "
+		    "administrator [options]",
 	.purpose = "Junction's server: serves its services over gRPC, on PostgreSQL.\n"
 		   "With the command migrate it brings the database's schema up to date, "
-		   "and ends.",
+		   "and ends.\nWith the command administrator it gives the user administrator "
+		   "its role and a new\none-time password, which it prints, and ends.",
 	.options = options,
 };
 
@@ -443,10 +455,13 @@ static void read_command(char **arguments, struct config *c)
 {
 	if (!arguments[0])
 		return;
-	if (strcmp(arguments[0], "migrate") != 0 || arguments[1])
-		option_refuse(&program, "the only command is migrate, not \"%s\"",
-			arguments[strcmp(arguments[0], "migrate") == 0]);
-	c->migrate = true;
+	if (strcmp(arguments[0], "migrate") == 0)
+		c->command = COMMAND_MIGRATE;
+	else if (strcmp(arguments[0], "administrator") == 0)
+		c->command = COMMAND_ADMINISTRATOR;
+	if (c->command == COMMAND_SERVE || arguments[1])
+		option_refuse(&program, "the commands are migrate and administrator, not \"%s\"",
+			arguments[c->command == COMMAND_SERVE ? 0 : 1]);
 }
 
 void config_read(struct config *c, int argc, char **argv)

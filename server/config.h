@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "base/option.h"
 
+enum command { COMMAND_SERVE, COMMAND_MIGRATE, COMMAND_ADMINISTRATOR };
+
 struct config {
-	bool migrate; /* the command is migrate, not to serve */
+	enum command command;
 
 	const char *database_url, *migration_url; /* the latter may be NULL */
 	int64_t statement_timeout_ms, search_timeout_ms, lock_timeout_ms;
@@ -39,6 +41,7 @@ struct config {
 	bool auth_open;
 	const char *token_issuer;
 	int64_t auth_poll_ms, token_minutes, session_hours;
+	int64_t issuer_refresh_ms, issuer_cooldown_ms;
 
 	const char *hook_server; /* NULL: none */
 	bool hook_builtin;
@@ -56,6 +59,7 @@ struct config {
 	const char *function_service; /* NULL: none */
 
 	const char *admin; /* NULL: none */
+	bool core_dumps;
 	enum log_level log_level;
 	enum log_access access_log;
 };

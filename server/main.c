@@ -17,11 +17,13 @@
 
 #include "base/admin/admin.h"
 #include "base/check.h"
+#include "base/core_dump.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "server/api_reader/api_reader.h"
 #include "server/audit/audit.h"
 #include "server/auth/auth.h"
+#include "server/auth/session/administrator.h"
 #include "server/config.h"
 #include "server/db/migrate.h"
 #include "server/extension/extension.h"
@@ -238,6 +240,8 @@ static bool start_services(struct server *s)
 		.token_issuer = c->token_issuer,
 		.token_seconds = c->token_minutes * 60,
 		.session_seconds = c->session_hours * 3600,
+		.issuer_refresh_ms = c->issuer_refresh_ms,
+		.issuer_cooldown_ms = c->issuer_cooldown_ms,
 		.hook_server = c->hook_server,
 		.builtin = c->hook_builtin,
 		.own_parties = &c->own_parties,
@@ -341,14 +345,28 @@ static int run(const struct config *c)
 	return EXIT_SUCCESS;
 }
 
+static int end_command(bool done, const struct status *status)
+{
+	if (!done)
+		fprintf(stderr, "junctiond: %s\n", status->message);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int migrate(const struct config *c)
 {
 	struct status status = {.message = ""};
 	const char *owner = c->migration_url ? c->migration_url : c->database_url;
-	if (migrate_run(owner, c->database_url, &status))
-		return EXIT_SUCCESS;
-	fprintf(stderr, "junctiond: %s\n", status.message);
-	return EXIT_FAILURE;
+	return end_command(migrate_run(owner, c->database_url, &status), &status);
+}
+
+static int administrator(const struct config *c)
+{
+	struct arena *a = arena_new(0);
+	struct status status = {.message = ""};
+	int code = end_command(
+		administrator_reset(c->database_url, c->token_minutes * 60, a, &status), &status);
+	arena_free(&a);
+	return code;
 }
 
 /* The messages of a stream are large blocks that come and go. By default the C library gives them
@@ -365,5 +383,13 @@ int main(int argc, char **argv)
 	keep_freed_memory();
 	config_read(&c, argc, argv);
 	log_set_level(c.log_level);
-	return c.migrate ? migrate(&c) : run(&c);
+	core_dump_allow(c.core_dumps);
+	switch (c.command) {
+	case COMMAND_MIGRATE:
+		return migrate(&c);
+	case COMMAND_ADMINISTRATOR:
+		return administrator(&c);
+	default:
+		return run(&c);
+	}
 }

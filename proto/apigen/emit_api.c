@@ -205,7 +205,8 @@ static void emit_method(struct buffer *out, const struct schema *s, const struct
 		out, "\t\t.output = &api_messages[%zu],\n", (size_t)(m->output - s->messages));
 	buffer_printf(out, "\t\t.client_streaming = %d,\n\t\t.server_streaming = %d,\n",
 		m->proto->client_streaming, m->proto->server_streaming);
-	buffer_printf(out, "\t\t.profile = %d,\n\t\t.access = %d,\n\t\t.checks_target = %d,\n"
+	buffer_printf(out,
+		"\t\t.profile = %d,\n\t\t.access = %d,\n\t\t.checks_target = %d,\n"
 		"\t\t.refuse_unknown = %d,\n",
 		m->rule->profile, m->rule->access, m->rule->checks_target, m->rule->refuse_unknown);
 	buffer_printf(out, "\t\t.event_id = %d,\n\t\t.resume = %d,\n",

@@ -83,6 +83,14 @@ static const char *service_name(const struct method *m)
 	return m->service + strlen(OUR_PACKAGE ".");
 }
 
+/* Either will do, where one is needed. */
+static const char *security_of(const struct method *m)
+{
+	return m->rule->access == JUNCTION__V1__ACCESS__ACCESS_PUBLIC
+		       ? "'security':[]"
+		       : "'security':[{'bearer':[]},{'basic':[]}]";
+}
+
 static void add_operation(
 	struct openapi *o, const struct method *m, const struct route *r, size_t number)
 {
@@ -99,6 +107,7 @@ static void add_operation(
 	openapi_open(o, "tags", "[");
 	json_write_string(&o->out, text_of(service_name(m)));
 	openapi_close(o, "]");
+	openapi_add(o, security_of(m));
 	openapi_parameters(o, m, r);
 	openapi_request(o, m, r);
 	openapi_responses(o, m, r);
@@ -208,6 +217,7 @@ static void write_document(struct openapi *o)
 	openapi_components(o);
 	openapi_close(o, "}");
 	add_group(o, "responses");
+	add_group(o, "securitySchemes");
 	add_group(o, "parameters");
 	openapi_close(o, "}}");
 }

@@ -71,8 +71,8 @@ enum { OPENAPI_VARIABLES = 8 };
 
 /* --- what does not depend on the schema ----------------------------------------------------- */
 
-/* Members of a group of frame.json: info, tag, paths, schemas, streamSchemas, responses or
- * parameters. */
+/* Members of a group of frame.json: info, tag, paths, schemas, streamSchemas, responses,
+ * securitySchemes or parameters. */
 void openapi_frame(struct openapi *o, const char *group);
 
 #endif

@@ -192,8 +192,9 @@ enum next api_reader_download(struct call *c)
 		return fail_field(c, "server_name", "is required");
 	if (!request_download_body(c->arena, text_of(in->request_body), text_of(in->job_id), &body,
 		    &d->row.job_id, &c->status) ||
-		!third_party_find(
-			c, c->caller.space, text_of(in->server_name), TEXT("download"), &d->party))
+		!third_party_find(c, c->caller.space, text_of(in->server_name), TEXT("download"),
+			&d->party) ||
+		!third_party_may(c, &d->party))
 		return failed(c);
 	third_party_request(c, &d->party, NULL, &d->request);
 	d->request.url = request_url(c->arena, d->party.url, body);

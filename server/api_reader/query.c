@@ -73,7 +73,8 @@ enum next api_reader_query(struct call *c)
 		return fail_field(c, "server_name", "is required");
 	if (!request_check_job(c->arena, job_id, &c->status) ||
 		!third_party_find(
-			c, c->caller.space, text_of(in->server_name), TEXT("query"), party))
+			c, c->caller.space, text_of(in->server_name), TEXT("query"), party) ||
+		!third_party_may(c, party))
 		return failed(c);
 	c->state = party;
 	third_party_request(c, party, "application/json", request);

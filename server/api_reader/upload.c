@@ -384,7 +384,9 @@ static bool read_first(struct call *c, struct upload *u)
 	u->sized = in->_size_case != 0;
 	u->size = u->sized ? in->size : 0;
 	return request_upload_body(c->arena, u->given, &u->request_body, &c->status) &&
-	       third_party_find(c, c->caller.space, u->row.server_name, TEXT("upload"), &u->party);
+	       third_party_find(
+		       c, c->caller.space, u->row.server_name, TEXT("upload"), &u->party) &&
+	       third_party_may(c, &u->party);
 }
 
 /* The first message may have content. */

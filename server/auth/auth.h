@@ -1,6 +1,11 @@
 /*
- * The Auth service: its start and end. Beside this: hook/ answers FATE Flow's hooks. The handlers
- * auth_<method> are the first steps named in the generated table of steps.
+ * The Auth service: its start and end. The handlers auth_<method> are the first steps named in the
+ * generated table of steps.
+ *
+ * directory/ is who is known and what they may do, in memory, and decides; token/ issues tokens and
+ * checks them; session/ has logins and passwords; identity/ is what administrators change; check/
+ * answers questions; hook/ is FATE Flow's hooks. The gate lets every call in, admit.c the requests
+ * that the bridge asks about.
  */
 #ifndef JUNCTION_SERVER_AUTH_AUTH_H
 #define JUNCTION_SERVER_AUTH_AUTH_H
@@ -14,6 +19,7 @@ struct auth_options {
 	int64_t poll_ms;
 	const char *token_issuer;
 	int64_t token_seconds, session_seconds;
+	int64_t issuer_refresh_ms, issuer_cooldown_ms;
 	const char *hook_server; /* whose services are the hooks; NULL: none */
 	bool builtin;            /* the built-in provider answers where none is registered */
 	const struct option_list *own_parties; /* "9999", "9999:rsa" or "9999:ed25519" */

@@ -3,6 +3,7 @@
  * what was answered is seen by the next invocation.
  */
 #include "base/log.h"
+#include "base/option.h"
 #include "junction/v1/extension.pb-c.h"
 #include "server/extension/extension.h"
 #include "server/extension/extension_store.h"
@@ -35,6 +36,17 @@ static enum next read_again(struct call *c, call_step *then)
 }
 
 /* --- RegisterExtension ------------------------------------------------------------------------ */
+
+/* Extensions send no credentials. Who may open the unix socket is here, too. */
+static bool is_here(const struct call *c)
+{
+	const struct caller *caller = &c->caller;
+
+	if (caller->forwarded)
+		return false;
+	return caller->address.size > 0 ? option_local(arena_string(c->arena, caller->address))
+					: caller->bridge;
+}
 
 static bool check_name(struct call *c, struct text name)
 {
@@ -139,6 +151,9 @@ enum next registry_register_extension(struct call *c)
 		call_request(c, Extension__RegisterExtensionRequest);
 	struct registration *r = ARENA_NEW(c->arena, struct registration);
 
+	if (!is_here(c))
+		return fail(c, STATUS_PERMISSION_DENIED,
+			"extensions register from their own host, and through no proxy");
 	c->state = r;
 	r->name = text_of(in->name);
 	r->address = text_of(in->address);

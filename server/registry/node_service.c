@@ -406,20 +406,29 @@ static void write_health(struct listing *l, struct buffer *b)
 	node_health_write(b);
 }
 
-typedef void write_listing(struct listing *l, struct buffer *b);
+struct node_action {
+	void (*write)(struct listing *l, struct buffer *b);
+	struct text
+		rpc; /* that tells the same: who may not call that one may not this one either */
+};
 
 /* NULL if there is no such action. */
-static write_listing *listing_named(struct text action)
+static const struct node_action *action_named(struct text action)
 {
-	static write_listing *const writers[] = {
-		list_actions, list_events, write_health, list_nodes, list_services};
+	static const struct node_action actions[] = {
+		{list_actions, TEXT("ListActions")},
+		{list_events, TEXT("ListEvents")},
+		{write_health, TEXT("ListNodes")},
+		{list_nodes, TEXT("ListNodes")},
+		{list_services, TEXT("ListServices")},
+	};
 	size_t dot = text_find(action, '.', 0);
 
 	if (dot < action.size && node_service_named(text_until(action, dot)))
 		action = text_from(action, dot + 1);
 	for (size_t i = 0; node_service_actions[i]; i++) {
 		if (text_equal_nocase(action, text_of(node_service_actions[i])))
-			return writers[i];
+			return &actions[i];
 	}
 	return NULL;
 }
@@ -449,23 +458,24 @@ static enum next answer(struct call *c, struct buffer *result)
 
 enum next node_service_call(struct call *c, struct text action, struct text param, struct text body)
 {
-	write_listing *write = listing_named(action);
+	const struct node_action *found = action_named(action);
 	struct listing l = {.c = c};
 	struct buffer result = {.arena = c->arena};
 	struct service_list registered;
 	struct index *index;
 
-	if (!write)
+	if (!found)
 		return fail(c, STATUS_NOT_FOUND, "service " NODE_SERVICE_NAME " has no action %.*s",
 			TEXT_ARGS(action));
-	if (!read_parameters(&l, param, body))
+	if (!call_may(c, TEXT("registry"), found->rpc, TEXT("READ")) ||
+		!read_parameters(&l, param, body))
 		return failed(c);
 	index = registry_index(c);
 	if (!index)
 		return failed(c);
 	registered = index_services(index, c->caller.space);
 	l.services = gather(c, &registered);
-	write(&l, &result);
+	found->write(&l, &result);
 	service_list_release(&registered);
 	return answer(c, &result);
 }

@@ -38,6 +38,8 @@ static bool read_action(struct call *c, const struct service *server, const stru
 	*found = (struct third_party){
 		.name = arena_printf(
 			c->arena, "%.*s.%.*s", TEXT_ARGS(server->name), TEXT_ARGS(action->name)),
+		.server = arena_text(c->arena, service_full_name(server, c->arena)),
+		.service = arena_text(c->arena, action->name),
 		.method = call_method(action->method),
 		.url = call_url(c->arena, action_url(action, node, c->arena), NULL),
 		.data = arena_text(c->arena, action->data),
@@ -70,6 +72,11 @@ bool third_party_find(struct call *c, struct text space, struct text server, str
 				TEXT_ARGS(service));
 	service_release(entry);
 	return good;
+}
+
+bool third_party_may(struct call *c, const struct third_party *t)
+{
+	return call_may(c, t->server, t->service, text_of(t->method));
 }
 
 void third_party_request(struct call *c, const struct third_party *t, const char *content_type,

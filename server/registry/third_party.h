@@ -13,7 +13,8 @@
 #include "server/call.h"
 
 struct third_party {
-	const char *name; /* "server.service", for sentences */
+	const char *name;            /* "server.service", for sentences */
+	struct text server, service; /* as registered; of the server the full name */
 	const char *method;
 	const char *url;
 	struct text data;   /* JSON object, as registered */
@@ -25,6 +26,9 @@ struct third_party {
  */
 bool third_party_find(struct call *c, struct text space, struct text server, struct text service,
 	struct third_party *found);
+
+/* Whether the caller may reach it. False with c->status set. */
+bool third_party_may(struct call *c, const struct third_party *t);
 
 /* Method, URL, timeouts, and as headers the trace, the hop count and, if it is given, the
  * Content-Type. response_limit is 1 MiB, the rest is the caller's. */

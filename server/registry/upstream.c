@@ -214,6 +214,8 @@ static bool prepare(struct call *c, struct upstream *u, const struct service *se
 			"service %.*s has no action %.*s", TEXT_ARGS(service->name),
 			TEXT_ARGS(u->in.action));
 	return read_request(c, u, action) &&
+	       call_may(c, service_full_name(service, c->arena), action->name,
+		       text_of(u->request.method)) &&
 	       (aim(c, u, service, action) || refuse_without_node(c, service));
 }
 

@@ -3,7 +3,7 @@
  *
  * junction-* metadata says what the bridge knows of the caller behind it. It counts only over the
  * unix socket, which nobody else may open, and with the bridge's certificate; from elsewhere it is
- * ignored, since anybody could write it.
+ * ignored, since anybody could write it; but for junction-exposed, which only takes rights away.
  */
 #include "server/rpc/internal.h"
 
@@ -41,6 +41,7 @@ static struct text address_of_peer(struct arena *a, const char *peer)
 /* What was found, still in grpc's memory; data NULL: not there. */
 struct found {
 	struct text space, address, hops;
+	struct text authorization, forwarded, forwarded_for, via, exposed;
 	struct trace_given trace;
 };
 
@@ -62,6 +63,11 @@ static void find_all(const grpc_metadata_array *metadata, struct found *found)
 		{TEXT("x-request-id"), &found->trace.request_id},
 		{TEXT("junction-caller-address"), &found->address},
 		{TEXT("junction-hops"), &found->hops},
+		{TEXT("junction-exposed"), &found->exposed},
+		{TEXT("authorization"), &found->authorization},
+		{TEXT("forwarded"), &found->forwarded},
+		{TEXT("x-forwarded-for"), &found->forwarded_for},
+		{TEXT("via"), &found->via},
 	};
 	for (size_t i = 0; i < metadata->count; i++) {
 		struct text key = slice_text(&metadata->metadata[i].key);
@@ -76,9 +82,9 @@ static void read_peer(struct rpc_call *c, const struct found *found)
 	struct caller *caller = &c->base.caller;
 	const struct tls *tls = c->queue->rpc->tls;
 	char *peer = grpc_call_get_peer(c->call);
-	bool local = strncmp(peer, "unix:", 5) == 0;
 	int64_t hops;
-	if (local || (tls && tls_is_bridge(tls, c->call))) {
+	caller->bridge = strncmp(peer, "unix:", 5) == 0 || (tls && tls_is_bridge(tls, c->call));
+	if (caller->bridge) {
 		caller->address = arena_text(c->base.arena, found->address);
 		if (text_to_int64(found->hops, &hops) && hops > 0)
 			caller->hops = hops < HOPS_MAX ? (int)hops : HOPS_MAX;
@@ -88,14 +94,28 @@ static void read_peer(struct rpc_call *c, const struct found *found)
 	gpr_free(peer);
 }
 
+static void read_credentials(struct rpc_call *c, const struct found *found)
+{
+	struct caller *caller = &c->base.caller;
+
+	c->given.authorization = arena_text(c->base.arena, found->authorization);
+	/* A bridge that is not known as one, at a TCP port: who is behind it is not known either.
+	 */
+	caller->forwarded = found->forwarded.data || found->forwarded_for.data || found->via.data ||
+			    text_equal(found->exposed, TEXT("proxy")) ||
+			    (found->exposed.data && !caller->bridge);
+	c->given.exposed = caller->forwarded || found->exposed.data;
+}
+
 bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata)
 {
 	struct caller *caller = &c->base.caller;
 	struct found found = {0};
 	find_all(metadata, &found);
 	read_peer(c, &found);
+	read_credentials(c, &found);
 	trace_begin(&caller->trace, c->base.arena, &found.trace);
-	caller->space = caller->application = caller->user = TEXT("");
+	caller->space = caller->application = caller->user = caller->roles = TEXT("");
 	if (!found.space.data) {
 		caller->space = TEXT("default");
 		return true;

@@ -21,9 +21,10 @@ static void batch(
 	rpc_call_batch(c, ops, count, &c->batch);
 }
 
+/* What comes after the end of the credentials is not looked at. */
 static enum next run_then(struct call *c)
 {
-	return ((call_step *)c->then)(c);
+	return call_still_known(c) ? ((call_step *)c->then)(c) : failed(c);
 }
 
 static enum next end_without_client(struct call *c)

@@ -12,11 +12,13 @@ import programs
 
 PROGRAM = os.path.join(programs.BUILD, "bin", "junction")
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("JUNCTION_")}
+CLEAN["XDG_CONFIG_HOME"] = "/nonexistent"  # whoever runs the tests may be logged in somewhere
 
 
-def run(*arguments, input=None):
-    return subprocess.run([PROGRAM, *arguments], env=CLEAN, capture_output=True, text=True,
-                          input=input, timeout=programs.WAIT, check=False)
+def run(*arguments, input=None, environment=None):
+    return subprocess.run([PROGRAM, *arguments], env={**CLEAN, **(environment or {})},
+                          capture_output=True, text=True, input=input, timeout=programs.WAIT,
+                          check=False)
 
 
 def on_terminal(columns, *arguments):

@@ -28,6 +28,7 @@ class Program:
         self.name = name
         self.addresses = []
         self.admin = None  # where metrics are; known once it is ready
+        self.one_time_password = None  # of the first administrator, if this server made it
         self.log = tempfile.NamedTemporaryFile(prefix="jt-log-", mode="w+", encoding="utf-8")
         clean = {key: value for key, value in os.environ.items() if not key.startswith("JUNCTION_")}
         clean.update(environment or {})
@@ -43,6 +44,8 @@ class Program:
         line = line.rstrip("\n")
         if line.startswith("listening admin "):
             self.admin = line.split(" ", 2)[2]
+        elif line.startswith("administrator one-time password: "):
+            self.one_time_password = line.rpartition(" ")[2]
         elif line.startswith("listening "):
             self.addresses.append(line.split(" ", 2)[1:])
         return line
@@ -54,6 +57,12 @@ class Program:
     def wait_ready(self):
         while self.read_line() != "ready":
             pass
+
+    def wait_administrator(self):
+        """The first administrator's one-time password; of a server that makes one."""
+        while not self.one_time_password:
+            self.read_line()
+        return self.one_time_password
 
     def log_text(self):
         with open(self.log.name, encoding="utf-8", errors="replace") as file:

@@ -1,5 +1,5 @@
 /* The provider's start and end. What it answers is beside the words of the hooks: sign.c,
- * grant_check.c and client_check.c. */
+ * grant_check.c and client_authentication.c. */
 #include "server/auth/hook/builtin.h"
 
 #include "server/auth/hook/client_key.h"

@@ -1,11 +1,14 @@
 /*
- * The hook client_authentication, by FATE Flow's own scheme. The signature is computed on the work
- * pool, since a body may be large; then PostgreSQL takes the nonce, which is good once. So nobody
- * who has no key can fill its table. Who is refused is not told which part was wrong.
+ * The signature is computed on the work pool, since a body may be large; then PostgreSQL takes the
+ * nonce, which is good once. So nobody who has no key can fill its table. All of it is done
+ * whatever is wrong, so that neither the time nor anything else tells which part was.
+ *
+ * An access key signs by what is known of its secret, its SHA-1: HMAC-SHA1 takes just that for a
+ * secret that is longer than a block, as these are.
  */
-#include "junction/v1/auth.pb-c.h"
-#include "server/auth/hook/builtin.h"
-#include "server/auth/hook/client_key.h"
+#include "server/auth/hook/client_check.h"
+
+#include "server/auth/directory/directory.h"
 
 enum {
 	WINDOW_MS = 60 * 1000, /* how far a timestamp may be from the server's time */
@@ -20,13 +23,6 @@ static const struct statement take_nonces = {
 };
 
 static const struct append_log nonce_log = {.statement = &take_nonces, .columns = 3, .batch = 128};
-
-struct check {
-	struct client_request request;
-	struct text signature;
-	int64_t timestamp; /* milliseconds */
-	bool genuine;
-};
 
 /* --- what is given ---------------------------------------------------------------------------- */
 
@@ -44,7 +40,7 @@ static bool same_header(struct text a, struct text b)
 	return true;
 }
 
-/* Empty if it is missing, or given in two spellings, of which one would have to be believed. */
+/* Empty if it is given in two spellings, of which one would have to be believed. */
 static struct text header(const struct json *headers, struct text name)
 {
 	const struct json *found = NULL;
@@ -63,29 +59,15 @@ static struct text header(const struct json *headers, struct text name)
 										   : TEXT("");
 }
 
-/* A JSON object, or a JSON string that holds one. */
-static const struct json *read_headers(struct call *c, const char *given)
+void client_check_headers(struct client_check *check, const struct json *headers)
 {
-	struct status status;
-	const struct json *value = json_read(c->arena, text_of(given), &status);
-
-	if (value && value->type == JSON_STRING)
-		value = json_read(c->arena, value->string, &status);
-	return value && value->type == JSON_OBJECT ? value : NULL;
+	check->request.timestamp = header(headers, TEXT("TIMESTAMP"));
+	check->request.nonce = header(headers, TEXT("NONCE"));
+	check->request.app_key = header(headers, TEXT("APP_KEY"));
+	check->signature = header(headers, TEXT("SIGNATURE"));
 }
 
-static bool read_required(
-	const struct json *headers, struct client_request *r, struct text *signature)
-{
-	r->timestamp = header(headers, TEXT("TIMESTAMP"));
-	r->nonce = header(headers, TEXT("NONCE"));
-	r->app_key = header(headers, TEXT("APP_KEY"));
-	*signature = header(headers, TEXT("SIGNATURE"));
-	return r->timestamp.size && r->nonce.size && r->app_key.size && signature->size;
-}
-
-/* What Python takes for false: such a body is not signed. */
-static bool is_nothing(const struct json *value)
+bool client_check_is_nothing(const struct json *value)
 {
 	int64_t number;
 
@@ -105,68 +87,59 @@ static bool is_nothing(const struct json *value)
 	}
 }
 
-/* data is the body's bytes as a JSON string; they are signed if json, the same parsed, is
- * something.
- */
-static bool read_body(
-	struct arena *a, const Auth__ClientAuthenticationRequest *in, struct client_request *r)
-{
-	struct status status;
-	const struct json *parsed, *data;
+/* --- the key ---------------------------------------------------------------------------------- */
 
-	r->body = TEXT("");
-	if (!in->_json_case || !*in->json)
-		return true;
-	parsed = json_read(a, text_of(in->json), &status);
-	if (!parsed || is_nothing(parsed))
-		return parsed != NULL;
-	data = in->_data_case ? json_read(a, text_of(in->data), &status) : NULL;
-	if (!data || data->type != JSON_STRING)
-		return false;
-	r->body = data->string;
-	return true;
+/* Of nobody. */
+static const char no_key[20];
+
+static void find_access_key(struct call *c, const struct directory *d, struct client_check *check)
+{
+	const struct access_key *key = directory_access_key(d, check->request.app_key);
+	const struct subject *subject =
+		key ? directory_subject(d, SUBJECT_APPLICATION, key->application) : NULL;
+
+	if (!key)
+		return;
+	check->known = true;
+	check->good = subject && !subject->disabled && key->ends_ms > clock_unix_ms();
+	check->application = arena_text(c->arena, key->application);
+	check->secret = arena_text(
+		c->arena, (struct text){(const char *)key->signing_key, sizeof(key->signing_key)});
 }
 
-static bool read_form(
-	struct arena *a, const Auth__ClientAuthenticationRequest *in, struct client_request *r)
+void client_check_find(struct call *c, struct client_check *check)
 {
-	struct status status;
+	const struct directory *d = directory_hold();
+	struct text app = client_key_app();
 
-	if (!in->_form_case || !*in->form)
-		return true;
-	r->form = json_read(a, text_of(in->form), &status);
-	if (r->form && r->form->type == JSON_NULL)
-		r->form = NULL;
-	else if (!r->form || r->form->type != JSON_OBJECT)
-		return false;
-	for (const struct json *m = r->form ? r->form->first : NULL; m; m = m->next)
-		if (m->type != JSON_STRING && m->type != JSON_NUMBER)
-			return false;
-	return true;
+	check->secret = (struct text){no_key, sizeof(no_key)};
+	if (d)
+		find_access_key(c, d, check);
+	directory_release(&d);
+	if (!check->known && app.size > 0 && client_key_equal(check->request.app_key, app)) {
+		check->known = check->good = true;
+		check->application = TEXT("fate");
+		check->secret = client_key_secret();
+	}
 }
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
-static enum next deny(struct call *c)
-{
-	return fail(c, STATUS_UNAUTHENTICATED, "signature authentication failed");
-}
-
 static enum next taken(struct call *c, const struct rows *rows, int row)
 {
-	Auth__ClientAuthenticationResponse out = AUTH__CLIENT_AUTHENTICATION_RESPONSE__INIT;
+	const struct client_check *check = c->state;
 
-	return row < 0 ? deny(c) : REPLY(c, &out);
+	return row < 0 ? check->refused(c, check) : check->passed(c, check);
 }
 
 static enum next judged(struct call *c)
 {
-	const struct check *check = c->state;
+	const struct client_check *check = c->state;
 	struct text *columns = arena_array(c->arena, 3, sizeof(*columns));
 	struct buffer key = {.arena = c->arena};
 
 	if (!check->genuine)
-		return deny(c);
+		return check->refused(c, check);
 	buffer_add_text(&key, check->request.app_key);
 	buffer_add_char(&key, '\0');
 	buffer_add_text(&key, check->request.nonce);
@@ -177,41 +150,25 @@ static enum next judged(struct call *c)
 	return append(c, &nonce_log, buffer_text(&key), columns, taken);
 }
 
-/* All of it is done whatever is wrong, so that the time tells nothing. */
 static void judge(struct call *c)
 {
-	const Auth__ClientAuthenticationRequest *in =
-		call_request(c, Auth__ClientAuthenticationRequest);
-	struct check *check = c->state;
+	struct client_check *check = c->state;
 	struct client_request *r = &check->request;
 	int64_t now = clock_unix_ms();
-	bool readable = read_body(c->arena, in, r) && read_form(c->arena, in, r);
+	bool complete = r->timestamp.size && r->nonce.size && r->app_key.size;
+	bool readable = check->read(c, r);
 	bool timely = text_to_int64(r->timestamp, &check->timestamp) &&
 		      check->timestamp > now - WINDOW_MS && check->timestamp < now + WINDOW_MS;
-	bool known = client_key_equal(r->app_key, client_key_app());
 
 	if (!readable)
 		*r = (struct client_request){.app_key = r->app_key, .nonce = r->nonce};
-	bool equal = client_key_equal(client_key_sign(c->arena, r), check->signature);
-	check->genuine = readable && timely && known && equal;
+	struct text expected = client_key_hmac(c->arena, check->secret, r);
+	bool equal = client_key_equal(expected, check->signature);
+	check->genuine = complete && readable && timely && check->good && equal;
 }
 
-enum next builtin_client_authentication(struct call *c)
+enum next client_check(struct call *c, struct client_check *check)
 {
-	const Auth__ClientAuthenticationRequest *in =
-		call_request(c, Auth__ClientAuthenticationRequest);
-	struct check *check = ARENA_NEW(c->arena, struct check);
-	const struct json *headers = read_headers(c, in->headers);
-
-	if (client_key_app().size == 0)
-		return fail(c, STATUS_UNAUTHENTICATED, "no client application is known");
-	if (!headers)
-		return fail_field(c, "headers", "must be a JSON object");
-	if (!read_required(headers, &check->request, &check->signature))
-		return fail(c, STATUS_UNAUTHENTICATED,
-			"requirement headers parameters: ['TIMESTAMP', 'NONCE', 'APP_KEY', "
-			"'SIGNATURE']");
-	check->request.path = text_of(in->full_path);
 	c->state = check;
 	return work(c, judge, judged);
 }

@@ -21,7 +21,7 @@ static struct watched_file file = {.option = "--client-secret-file"};
 
 /* --- the secret ------------------------------------------------------------------------------- */
 
-static struct text secret(void)
+struct text client_key_secret(void)
 {
 	struct text t = text_of(file.text);
 
@@ -51,7 +51,7 @@ bool client_key_start(const char *app_key, const char *secret_file)
 		return refuse("--client-app-key must have at most 255 bytes");
 	if (!files_read(&file, 1, reason))
 		return refuse(reason);
-	if (secret().size == 0)
+	if (client_key_secret().size == 0)
 		return refuse("--client-secret-file: the file holds no secret");
 	if (file.seen.st_mode & S_IROTH)
 		log_event(LOG_WARN, "everybody may read the file of the client's secret",
@@ -144,11 +144,6 @@ struct text client_key_hmac(struct arena *a, struct text key, const struct clien
 		digest, &size));
 	base64_write(&out, (struct text){(const char *)digest, size});
 	return buffer_text(&out);
-}
-
-struct text client_key_sign(struct arena *a, const struct client_request *request)
-{
-	return client_key_hmac(a, secret(), request);
 }
 
 bool client_key_equal(struct text a, struct text b)

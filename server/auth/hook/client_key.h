@@ -21,10 +21,9 @@ bool client_key_start(const char *app_key, const char *secret_file);
 void client_key_stop(void);
 /* Empty if there is none. */
 struct text client_key_app(void);
+struct text client_key_secret(void);
 
-/* By the secret, in base64. */
-struct text client_key_sign(struct arena *a, const struct client_request *request);
-/* By the same, for any secret. */
+/* The signature by that secret, in base64. */
 struct text client_key_hmac(
 	struct arena *a, struct text secret, const struct client_request *request);
 /* Takes as long wherever they differ. */

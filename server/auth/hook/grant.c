@@ -3,18 +3,16 @@
 #include "base/log.h"
 #include "junction/v1/auth.pb-c.h"
 #include "server/auth/hook/party.h"
-#include "server/auth/hook/party_store.h"
+#include "server/auth/identity/store.h"
 #include "server/call.h"
 #include "steps.gen.h"
 
-enum { GRANT_COLUMNS = 4, NAME_MAX_BYTES = 255 };
+enum { GRANT_PARAMETERS = 5, NAME_MAX_BYTES = 255 };
 
 static const struct statement put_grant = {
 	.name = "auth_put_party_grant",
-	.sql = "INSERT INTO auth.party_grant (party_id, kind, namespace, name, caller_address, "
-	       "caller_application, caller_user, trace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
-	       "ON CONFLICT ON CONSTRAINT party_grant_pkey DO NOTHING",
-	.parameters = GRANT_COLUMNS + PARTY_CALLER_COLUMNS,
+	.sql = "SELECT auth.put_party_grant($1, $2, $3, $4, $5)",
+	.parameters = GRANT_PARAMETERS,
 };
 
 static const struct statement list_grants = {
@@ -27,9 +25,8 @@ static const struct statement list_grants = {
 
 static const struct statement delete_grant = {
 	.name = "auth_delete_party_grant",
-	.sql = "DELETE FROM auth.party_grant WHERE party_id = $1 AND kind = $2 AND "
-	       "namespace = $3 AND name = $4 RETURNING true",
-	.parameters = GRANT_COLUMNS,
+	.sql = "SELECT auth.delete_party_grant($1, $2, $3, $4, $5)",
+	.parameters = GRANT_PARAMETERS,
 };
 
 /* By GrantKind. */
@@ -45,16 +42,6 @@ bool grant_name_valid(struct status *status, struct arena *a, const char *field,
 		return status_field(status, a, field, "must have at most 255 bytes");
 	return !text_has_control(name) ||
 	       status_field(status, a, field, "must not hold control characters");
-}
-
-static struct text lower(struct arena *a, struct text t)
-{
-	char *copy = arena_string(a, t);
-
-	for (char *at = copy; at < copy + t.size; at++)
-		if (*at >= 'A' && *at <= 'Z')
-			*at = (char)(*at | 0x20);
-	return (struct text){copy, t.size};
 }
 
 static bool valid(struct call *c, const Auth__PartyGrant *grant)
@@ -75,12 +62,10 @@ static bool valid(struct call *c, const Auth__PartyGrant *grant)
 	       grant_name_valid(&c->status, c->arena, "grant.name", text_of(grant->name));
 }
 
-/* The parameters of a grant, which is valid, and room for those of the caller; NULL with c->status
- * set if it is not. */
+/* The caller and the grant, as parameters; NULL with c->status set if it is not valid. */
 static struct text *read_grant(struct call *c, const Auth__PartyGrant *grant)
 {
-	struct text *parameters =
-		arena_array(c->arena, GRANT_COLUMNS + PARTY_CALLER_COLUMNS, sizeof(*parameters));
+	struct text *parameters = arena_array(c->arena, GRANT_PARAMETERS, sizeof(*parameters));
 
 	if (!grant) {
 		status_field(&c->status, c->arena, "grant", "is required");
@@ -88,12 +73,13 @@ static struct text *read_grant(struct call *c, const Auth__PartyGrant *grant)
 	}
 	if (!valid(c, grant))
 		return NULL;
-	parameters[0] = text_of(grant->party_id);
-	parameters[1] = text_of(kinds[grant->kind]);
-	parameters[2] = text_of(grant->namespace_);
-	parameters[3] = text_of(grant->name);
+	parameters[0] = store_caller(c);
+	parameters[1] = text_of(grant->party_id);
+	parameters[2] = text_of(kinds[grant->kind]);
+	parameters[3] = text_of(grant->namespace_);
+	parameters[4] = text_of(grant->name);
 	if (grant->kind == AUTH__GRANT_KIND__GRANT_KIND_COMPONENT)
-		parameters[3] = lower(c->arena, parameters[3]);
+		parameters[4] = arena_lower(c->arena, parameters[4]);
 	return parameters;
 }
 
@@ -121,10 +107,7 @@ enum next auth_put_party_grant(struct call *c)
 	const Auth__PutPartyGrantRequest *in = call_request(c, Auth__PutPartyGrantRequest);
 	struct text *parameters = read_grant(c, in->grant);
 
-	if (!parameters)
-		return failed(c);
-	party_caller(c, &parameters[GRANT_COLUMNS]);
-	return change(c, &put_grant, parameters, put);
+	return parameters ? change(c, &put_grant, parameters, put) : failed(c);
 }
 
 static enum next listed(struct call *c, const struct rows *rows)
@@ -162,7 +145,7 @@ static enum next deleted(struct call *c, const struct rows *rows)
 	const Auth__DeletePartyGrantRequest *in = call_request(c, Auth__DeletePartyGrantRequest);
 	Auth__DeletePartyGrantResponse out = AUTH__DELETE_PARTY_GRANT_RESPONSE__INIT;
 
-	if (rows_count(rows) == 0)
+	if (!rows_bool(rows, 0, 0))
 		return fail(c, STATUS_NOT_FOUND, "party %s has no such grant", in->grant->party_id);
 	log_change(c, "party grant taken back", in->grant);
 	return REPLY(c, &out);

@@ -183,7 +183,11 @@ static enum next answered(struct call *c, const struct fetch_response *response)
 	const struct json *answer =
 		third_party_answer(c, &asking->third, response, asking->hook->refusal, false);
 
-	return answer ? asking->hook->allowed(c, answer) : failed(c);
+	if (answer)
+		return asking->hook->allowed(c, answer);
+	return c->status.code == asking->hook->refusal && asking->hook->refused
+		       ? asking->hook->refused(c)
+		       : failed(c);
 }
 
 static enum next ask_third_party(struct call *c, struct asking *asking, struct question *q)
@@ -207,7 +211,7 @@ enum next hook_ask(struct call *c, const struct hook *hook, struct question *q, 
 		return ask_third_party(c, asking, q);
 	if (c->status.code != STATUS_NOT_FOUND)
 		return failed(c);
-	if (!auth_settings()->builtin)
+	if (!auth_settings()->builtin && !hook->unconditional)
 		return ask_nobody(c, hook);
 	c->status = (struct status){.message = ""};
 	return hook->builtin(c);

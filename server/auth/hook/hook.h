@@ -21,8 +21,11 @@ struct hook {
 	enum status_code refusal; /* what a third party's no becomes */
 	bool with_data; /* the service's registered data goes along, as FATE Flow sends it */
 	call_step *builtin;
+	bool unconditional; /* the built-in answers whatever --hook-fallback says */
 	/* Ends the call after a third party's yes. */
 	enum next (*allowed)(struct call *c, const struct json *answer);
+	/* After its no, with c->status as it is; NULL: the call fails. */
+	call_step *refused;
 };
 
 /* The question as a third party gets it: a JSON object. */
@@ -46,7 +49,7 @@ bool question_optional_string(struct question *q, const char *name, bool given, 
 bool question_optional_json(struct question *q, const char *name, bool given, const char *value);
 
 /* Ends a step. extra: a JSON object of further members, or ""; those that are called like a field
- * of the question are left out. Uses c->state. */
+ * of the question are left out. Uses c->state once a third party is asked. */
 enum next hook_ask(struct call *c, const struct hook *hook, struct question *q, const char *extra);
 
 #endif

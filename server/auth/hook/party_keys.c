@@ -4,6 +4,7 @@
 #include "server/auth/hook/party.h"
 #include "server/auth/hook/party_store.h"
 #include "server/auth/hook/sign_key.h"
+#include "server/auth/identity/store.h"
 #include "server/call.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"
@@ -64,11 +65,11 @@ static enum next put_key(struct call *c)
 
 	if (putting->rule)
 		return fail_field(c, "public_key", "%s", putting->rule);
-	parameters[0] = text_of(in->party_id);
-	parameters[1] = putting->key.id;
-	parameters[2] = text_of(sign_algorithm_name(putting->key.algorithm));
-	parameters[3] = putting->key.pem;
-	party_caller(c, &parameters[4]);
+	parameters[0] = store_caller(c);
+	parameters[1] = text_of(in->party_id);
+	parameters[2] = putting->key.id;
+	parameters[3] = text_of(sign_algorithm_name(putting->key.algorithm));
+	parameters[4] = putting->key.pem;
 	return change(c, &party_put_key, parameters, put);
 }
 
@@ -136,15 +137,16 @@ static enum next deleted(struct call *c, const struct rows *rows)
 enum next auth_delete_party_key(struct call *c)
 {
 	const Auth__DeletePartyKeyRequest *in = call_request(c, Auth__DeletePartyKeyRequest);
-	struct text *parameters = arena_array(c->arena, 3, sizeof(*parameters));
+	struct text *parameters = arena_array(c->arena, 4, sizeof(*parameters));
 
 	if (!party_valid(&c->status, c->arena, "party_id", text_of(in->party_id), false))
 		return failed(c);
 	if (!*in->key_id)
 		return fail_field(c, "key_id", "is required");
-	parameters[0] = text_of(in->party_id);
-	parameters[1] = text_of(in->key_id);
-	parameters[2] = party_own(parameters[0]) ? TEXT("true") : TEXT("false");
+	parameters[0] = store_caller(c);
+	parameters[1] = text_of(in->party_id);
+	parameters[2] = text_of(in->key_id);
+	parameters[3] = party_own(parameters[1]) ? TEXT("true") : TEXT("false");
 	return change(c, &party_delete_key, parameters, deleted);
 }
 
@@ -184,7 +186,8 @@ static enum next add_pair(struct call *c)
 	if (!rotating->made)
 		return fail(c, STATUS_INTERNAL, "no key pair could be made");
 	return change(c, &party_add_own_key,
-		party_add_parameters(c->arena, text_of(in->party_id), &rotating->pair, false, c),
+		party_add_parameters(
+			c->arena, store_caller(c), text_of(in->party_id), &rotating->pair, false),
 		rotated);
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "server/auth/hook/party.h"
 #include "server/auth/hook/party_store.h"
+#include "server/auth/identity/store.h"
 #include "server/db/array.h"
 #include "server/lane/errand.h"
 #include "server/lane/work.h"
@@ -64,7 +65,8 @@ static void offer(void)
 	errand_begin(&own.offer);
 	own.kept = false;
 	errand_send(&own.offer, &party_add_own_key,
-		party_add_parameters(own.offer.arena, own.party->id, &own.pair, true, NULL));
+		party_add_parameters(own.offer.arena, store_own_caller(own.offer.arena),
+			own.party->id, &own.pair, true));
 }
 
 /* --- making it -------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 
 const struct statement party_put_key = {
 	.name = "auth_put_party_key",
-	.sql = "SELECT " KEY_COLUMNS " FROM auth.put_party_key($1, $2, $3, $4, $5, $6, $7, $8)",
+	.sql = "SELECT " KEY_COLUMNS " FROM auth.put_party_key($1, $2, $3, $4, $5)",
 	.parameters = PARTY_PUT_PARAMETERS,
 };
 
@@ -19,14 +19,13 @@ const struct statement party_list_keys = {
 
 const struct statement party_delete_key = {
 	.name = "auth_delete_party_key",
-	.sql = "SELECT auth.delete_party_key($1, $2, $3)",
-	.parameters = 3,
+	.sql = "SELECT auth.delete_party_key($1, $2, $3, $4)",
+	.parameters = 4,
 };
 
 const struct statement party_add_own_key = {
 	.name = "auth_add_own_key",
-	.sql = "SELECT " KEY_COLUMNS
-	       " FROM auth.add_own_key($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+	.sql = "SELECT " KEY_COLUMNS " FROM auth.add_own_key($1, $2, $3, $4, $5, $6, $7)",
 	.parameters = PARTY_ADD_PARAMETERS,
 };
 
@@ -51,31 +50,17 @@ const struct statement party_public_keys = {
 	.parameters = 1,
 };
 
-/* An empty text is no NULL, which the tables refuse. */
-static struct text or_empty(struct text t)
-{
-	return t.data ? t : TEXT("");
-}
-
-void party_caller(const struct call *c, struct text columns[PARTY_CALLER_COLUMNS])
-{
-	columns[0] = or_empty(c ? c->caller.address : TEXT(""));
-	columns[1] = or_empty(c ? c->caller.application : TEXT(""));
-	columns[2] = or_empty(c ? c->caller.user : TEXT(""));
-	columns[3] = or_empty(c ? c->caller.trace.id : TEXT(""));
-}
-
-struct text *party_add_parameters(struct arena *a, struct text party, const struct key_pair *pair,
-	bool if_lacking, const struct call *c)
+struct text *party_add_parameters(struct arena *a, struct text caller, struct text party,
+	const struct key_pair *pair, bool if_lacking)
 {
 	struct text *parameters = arena_array(a, PARTY_ADD_PARAMETERS, sizeof(*parameters));
 
-	parameters[0] = party;
-	parameters[1] = pair->public.id;
-	parameters[2] = text_of(sign_algorithm_name(pair->public.algorithm));
-	parameters[3] = pair->public.pem;
-	parameters[4] = pair->private_pem;
-	parameters[5] = if_lacking ? TEXT("true") : TEXT("false");
-	party_caller(c, &parameters[6]);
+	parameters[0] = caller;
+	parameters[1] = party;
+	parameters[2] = pair->public.id;
+	parameters[3] = text_of(sign_algorithm_name(pair->public.algorithm));
+	parameters[4] = pair->public.pem;
+	parameters[5] = pair->private_pem;
+	parameters[6] = if_lacking ? TEXT("true") : TEXT("false");
 	return parameters;
 }

@@ -17,13 +17,16 @@ enum party_key_column {
 	PARTY_KEY_CREATED, /* milliseconds */
 };
 
-enum { PARTY_CALLER_COLUMNS = 4, PARTY_PUT_PARAMETERS = 8, PARTY_ADD_PARAMETERS = 10 };
+enum { PARTY_PUT_PARAMETERS = 5, PARTY_ADD_PARAMETERS = 7 };
 
-/* $1 party, $2 id, $3 algorithm, $4 PEM, then the caller: its row, or none if it has too many. */
+/* Caller: as auth.act_as() takes it (store_caller()). */
+
+/* $1 caller, $2 party, $3 id, $4 algorithm, $5 PEM: its row, or none if the party has too many. */
 extern const struct statement party_put_key;
 /* Of party $1, or of all if that is empty. */
 extern const struct statement party_list_keys;
-/* $1 party, $2 id, $3 whether the newest own one is to be kept: "deleted", "missing", "newest". */
+/* $1 caller, $2 party, $3 id, $4 whether the newest own one is to be kept: "deleted", "missing",
+ * "newest". */
 extern const struct statement party_delete_key;
 /* See party_add_parameters(). */
 extern const struct statement party_add_own_key;
@@ -34,10 +37,8 @@ extern const struct statement party_private_key;
 /* Public keys of party $1. */
 extern const struct statement party_public_keys;
 
-/* The last PARTY_CALLER_COLUMNS parameters of a write; c NULL: the server itself. */
-void party_caller(const struct call *c, struct text columns[PARTY_CALLER_COLUMNS]);
 /* Of party_add_own_key. if_lacking: only if the party's newest own key is of another algorithm. */
-struct text *party_add_parameters(struct arena *a, struct text party, const struct key_pair *pair,
-	bool if_lacking, const struct call *c);
+struct text *party_add_parameters(struct arena *a, struct text caller, struct text party,
+	const struct key_pair *pair, bool if_lacking);
 
 #endif
