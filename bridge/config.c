@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/core_dump.h"
 
 /* Where the table puts what it reads. */
 static struct config values;
@@ -124,6 +125,7 @@ static const struct option options[] = {
 		.fallback = "all",
 		.unit = "all|errors|none",
 		.help = "Of which requests a line is logged."},
+	OPTION_CORE_DUMPS(&values.core_dumps),
 	{.name = "--log-level",
 		.environment = "JUNCTION_LOG_LEVEL",
 		.kind = OPTION_STRING,
@@ -144,7 +146,7 @@ static const struct option_program program = {
 /* --- what only the whole can tell ----------------------------------------------------------- */
 
 /* Addresses are well-formed and, unless --insecure, of this machine only. */
-static void check_listen(const struct config *c)
+static void check_listen(struct config *c)
 {
 	char host[256];
 	int port;
@@ -155,6 +157,7 @@ static void check_listen(const struct config *c)
 		if (!option_address(address, host, &port))
 			option_refuse(
 				&program, "--listen must be ADDRESS:PORT, not \"%s\"", address);
+		c->exposed |= !option_loopback(host);
 		if (!option_loopback(host) && !c->insecure && !c->tls_cert)
 			option_refuse(&program,
 				"--listen %s can be reached from other machines, and HTTP hides "

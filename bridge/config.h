@@ -12,6 +12,7 @@ struct config {
 	struct option_list listen, hosts, origins;
 	const char *server;
 	bool insecure;
+	bool exposed;                                   /* not all of listen is loopback */
 	const char *tls_cert, *tls_key, *tls_client_ca; /* towards HTTP clients; NULL: none */
 	struct rpc_tls_options server_tls;
 	int64_t threads;
@@ -22,6 +23,7 @@ struct config {
 	int64_t rpc_timeout_ms;
 	int64_t keepalive_ms;
 	const char *admin; /* NULL: none */
+	bool core_dumps;
 	enum log_level log_level;
 	enum log_access access_log;
 	const char **known_hosts; /* hosts, and the names it listens on; NULL-terminated */

@@ -77,6 +77,7 @@ void exchange_free(struct exchange **x)
 	end_access(*x);
 	stream_leave(&(*x)->stream);
 	intake_free(&(*x)->intake);
+	arena_free(&(*x)->admission.arena);
 	arena_free(&(*x)->reply_arena);
 	*x = NULL;
 	arena_free(&a);
@@ -122,15 +123,14 @@ static void note_accept(struct exchange *x, struct text value)
 }
 
 /* Content-Length is the front's. */
-static void keep_wanted(struct exchange *x, struct text name, struct text value)
+static void keep(struct exchange *x, struct text name, struct text value)
 {
-	if (!router_wants_header(x->bridge->router, name) ||
-		text_equal_nocase(name, TEXT("Content-Length")))
+	if (text_equal_nocase(name, TEXT("Content-Length")))
 		return;
 	struct request_header *h = ARENA_NEW(x->arena, struct request_header);
 	*h = (struct request_header){
-		x->wanted, arena_text(x->arena, name), arena_text(x->arena, text_trim(value))};
-	x->wanted = h;
+		x->sent, arena_text(x->arena, name), arena_text(x->arena, text_trim(value))};
+	x->sent = h;
 }
 
 void exchange_add_header(struct exchange *x, struct text name, struct text value)
@@ -141,7 +141,7 @@ void exchange_add_header(struct exchange *x, struct text name, struct text value
 		x->last_event_id = arena_text(x->arena, value);
 	else if (text_equal_nocase(name, TEXT("Content-Type")))
 		x->content_type = arena_text(x->arena, value);
-	keep_wanted(x, name, value);
+	keep(x, name, value);
 	trace_add(&x->access.given, name, value);
 	front_add_header(&x->headers, x->arena, name, value);
 }
@@ -263,6 +263,9 @@ void exchange_open(struct exchange *x, struct text verb, struct text version, st
 	metadata_add_own(&x->headers.metadata, TEXT("junction-caller-address"), peer);
 	metadata_add_own(&x->headers.metadata, TEXT("junction-scheme"),
 		x->bridge->front.tls ? TEXT("https") : TEXT("http"));
+	if (x->bridge->exposed || x->headers.forwarded)
+		metadata_add_own(&x->headers.metadata, TEXT("junction-exposed"),
+			x->headers.forwarded ? TEXT("proxy") : TEXT("address"));
 	find_route(x, verb);
 }
 
@@ -302,7 +305,7 @@ static bool fill_call(struct exchange *x)
 	struct status status;
 	ProtobufCMessage *message =
 		request_message(x->arena, &x->match, x->uri.query, buffer_text(&x->body), &status);
-	if (!message || !request_add_headers(x->arena, method, x->wanted, message, &status) ||
+	if (!message || !request_add_headers(x->arena, method, x->sent, message, &status) ||
 		!exchange_resume(x, message, &status)) {
 		exchange_refuse(x, &status);
 		return false;
@@ -386,6 +389,10 @@ void exchange_wake(struct exchange *x)
 static void answered(struct rpc_call *call)
 {
 	struct exchange *x = exchange_of(call);
+	if (exchange_may_be_admitted(x)) {
+		exchange_seek_admission(x);
+		return;
+	}
 	x->reply_arena = arena_new(0);
 	if (probe_is(x->match.method))
 		probe_reply(&x->reply, x->reply_arena, x->match.method, probe_is_serving(call));
@@ -394,7 +401,7 @@ static void answered(struct rpc_call *call)
 	exchange_wake(x);
 }
 
-void exchange_start(struct exchange *x)
+void exchange_call(struct exchange *x)
 {
 	if (x->stream) {
 		if (x->match.method->server_streaming)
@@ -404,4 +411,12 @@ void exchange_start(struct exchange *x)
 	}
 	x->call.done = answered;
 	rpc_start(x->bridge->rpc, &x->call);
+}
+
+void exchange_start(struct exchange *x)
+{
+	if (exchange_shows_key(x) && !probe_is(x->match.method))
+		exchange_seek_admission(x);
+	else
+		exchange_call(x);
 }

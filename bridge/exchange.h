@@ -27,6 +27,7 @@ struct bridge {
 	int64_t rpc_timeout_ms;
 	enum log_access access_log; /* of which requests a line is logged */
 	int64_t keepalive_ms;       /* silence in a stream until something empty is sent */
+	bool exposed;               /* other machines can reach it */
 	atomic_bool stopping;       /* connections are closed after their reply */
 };
 

@@ -1,5 +1,5 @@
 /*
- * What exchange.c and exchange_stream.c share. Nobody else includes this.
+ * What exchange.c and the files called like it share. Nobody else includes this.
  */
 #ifndef JUNCTION_BRIDGE_EXCHANGE_PARTS_H
 #define JUNCTION_BRIDGE_EXCHANGE_PARTS_H
@@ -28,10 +28,11 @@ struct exchange {
 	struct text accept;
 	struct text last_event_id;
 	struct text content_type;
-	const struct request_header *wanted; /* headers that fields of requests are taken from */
-	struct stream *stream;               /* of a call with a stream, else NULL */
+	const struct request_header *sent; /* headers, the last one first */
+	struct stream *stream;             /* of a call with a stream, else NULL */
 	const char *stream_type;
-	struct intake intake; /* of a client stream */
+	struct intake intake;      /* of a client stream */
+	struct rpc_call admission; /* its arena is NULL until it is sought */
 	struct reply reply;
 	struct access access;
 };
@@ -46,8 +47,19 @@ bool exchange_drain(struct exchange *x, size_t size);
 /* The reply to a call that has ended. */
 void exchange_reply_call(
 	struct exchange *x, struct status status, struct text response, struct text details);
+/* Makes the call. */
+void exchange_call(struct exchange *x);
 /* The exchange may be gone once it has replied. */
 void exchange_wake(struct exchange *x);
+
+/* --- exchange_admission.c ------------------------------------------------------------------- */
+
+/* Shows who makes it by FATE Flow's key headers. */
+bool exchange_shows_key(const struct exchange *x);
+/* Shows nothing, was refused for that, and may be let in nevertheless. */
+bool exchange_may_be_admitted(const struct exchange *x);
+/* Asks the server who makes the request; then it is called as that, or the refusal stands. */
+void exchange_seek_admission(struct exchange *x);
 
 /* --- exchange_stream.c ---------------------------------------------------------------------- */
 

@@ -72,6 +72,16 @@ bool exchange_resume(struct exchange *x, ProtobufCMessage *message, struct statu
 
 /* --- a client stream ------------------------------------------------------------------------ */
 
+/* A signature is over the whole body. */
+static bool may_stream(const struct exchange *x, struct status *status)
+{
+	if (!exchange_shows_key(x))
+		return true;
+	return status_set(status, x->arena, STATUS_UNAUTHENTICATED,
+		"the key headers (APP_KEY, SIGNATURE) are not taken with a body that is streamed: "
+		"use the header Authorization");
+}
+
 void exchange_open_intake(struct exchange *x)
 {
 	struct status status;
@@ -81,12 +91,12 @@ void exchange_open_intake(struct exchange *x)
 		.query = x->uri.query,
 		.content_type = x->content_type,
 		.length = x->headers.length,
-		.headers = x->wanted,
+		.headers = x->sent,
 		.limit = x->bridge->front.body_limit,
 		.take = take_request,
 		.arg = x,
 	};
-	if (!intake_open(&x->intake, x->arena, &status)) {
+	if (!may_stream(x, &status) || !intake_open(&x->intake, x->arena, &status)) {
 		exchange_refuse(x, &status);
 		exchange_refuse_early(x);
 		return;

@@ -55,11 +55,19 @@ static bool is_misread(struct text name)
 	return !name.size;
 }
 
+static bool is_of_proxy(struct text name)
+{
+	return text_equal_nocase(name, TEXT("Forwarded")) ||
+	       text_equal_nocase(name, TEXT("X-Forwarded-For")) ||
+	       text_equal_nocase(name, TEXT("Via"));
+}
+
 void front_add_header(struct front_headers *h, struct arena *a, struct text name, struct text value)
 {
 	h->count++;
 	h->size += name.size + value.size;
 	h->misread |= is_misread(name);
+	h->forwarded |= is_of_proxy(name);
 	if (text_equal_nocase(name, TEXT("Host")))
 		note(&h->host, &h->hosts, value);
 	else if (text_equal_nocase(name, TEXT("Content-Length")))

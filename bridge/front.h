@@ -38,6 +38,7 @@ struct front_headers {
 	bool expects_continue;
 	bool expects_more; /* than 100-continue */
 	bool misread;      /* some header is not what it seems */
+	bool forwarded;    /* a proxy says that it passed the request on */
 	struct metadata_list metadata;
 	const char *refusal; /* sentence about the first header that metadata refuses, or NULL */
 	/* By front_check(). */

@@ -237,7 +237,8 @@ static enum MHD_Result send_reply(
 			r->content_type ? r->content_type : "application/json; charset=utf-8");
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Allow", r->allow);
-	add_header(response, "WWW-Authenticate", r->challenge);
+	for (const char *const *challenge = r->challenges; challenge && *challenge; challenge++)
+		add_header(response, "WWW-Authenticate", *challenge);
 	add_header(response, "Retry-After", r->retry_after);
 	for (const struct reply_header *h = r->headers; h && h->name; h++)
 		add_header(response, h->name, h->value);

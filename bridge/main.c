@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "base/admin/admin.h"
+#include "base/core_dump.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "bridge/config.h"
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
 	static struct config c;
 	sigset_t stop;
 	config_read(&c, argc, argv);
+	core_dump_allow(c.core_dumps);
 	log_set_level(c.log_level);
 	block_signals(&stop);
 	allow_many_files();
@@ -145,6 +147,7 @@ int main(int argc, char **argv)
 		.rpc = rpc,
 		.rpc_timeout_ms = c.rpc_timeout_ms,
 		.keepalive_ms = c.keepalive_ms,
+		.exposed = c.exposed,
 		.access_log = c.access_log,
 	};
 	struct admin *admin = NULL;

@@ -83,6 +83,14 @@ static struct text listed_name(char *name, size_t size, struct text value)
 	return IS_LISTED(FATE, t) ? t : TEXT("");
 }
 
+bool metadata_has(const struct metadata_list *list, struct text key)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (text_equal(list->items[i].key, key))
+			return true;
+	return false;
+}
+
 const char *metadata_add_header(
 	struct metadata_list *list, struct arena *a, struct text name, struct text value)
 {
@@ -94,9 +102,8 @@ const char *metadata_add_header(
 	struct text key = listed_name(small, name.size, value);
 	if (!key.size)
 		return NULL;
-	for (size_t i = 0; i < list->count; i++)
-		if (text_equal(list->items[i].key, key))
-			return "is repeated";
+	if (metadata_has(list, key))
+		return "is repeated";
 	if (!is_ascii(value))
 		return "has a value that is not printable ASCII";
 	if (list->count == METADATA_MAX - METADATA_OWN)

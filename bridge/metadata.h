@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 
-#define METADATA_MAX 32
+#define METADATA_MAX 34
 
 struct metadata {
 	struct text key;   /* lower case, [a-z0-9-_.] */
@@ -25,8 +25,11 @@ struct metadata_list {
 const char *metadata_add_header(
 	struct metadata_list *list, struct arena *a, struct text name, struct text value);
 
+/* Whether it is there. */
+bool metadata_has(const struct metadata_list *list, struct text key);
+
 /* Adds what the bridge itself says; there is always room for METADATA_OWN of them. */
-#define METADATA_OWN 5
+#define METADATA_OWN 7
 void metadata_add_own(struct metadata_list *list, struct text key, struct text value);
 
 #endif

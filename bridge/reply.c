@@ -49,6 +49,9 @@ static const struct {
 	[STATUS_UNAUTHENTICATED] = {401, 109},
 };
 
+static const char *const CHALLENGES[] = {
+	"Bearer realm=\"junction\"", "Basic realm=\"junction\"", NULL};
+
 #define CODE_COUNT (sizeof(CODES) / sizeof(CODES[0]))
 
 /* A server may send any number. */
@@ -74,16 +77,29 @@ static const Google__Rpc__Status *read_details(struct arena *a, struct text deta
 		a, &google__rpc__status__descriptor, details, &ignored);
 }
 
-/* Of a third party's refusal its number; 0: this is none. */
-static int64_t code_of_info(struct arena *a, const Google__Protobuf__Any *any)
+/* The first detail of that type, or NULL. */
+static const ProtobufCMessage *find_detail(
+	struct arena *a, struct text details, const ProtobufCMessageDescriptor *type)
 {
+	const Google__Rpc__Status *status = read_details(a, details);
+	const char *url = arena_printf(a, "type.googleapis.com/%s", type->name);
 	struct status ignored;
+	for (size_t i = 0; status && i < status->n_details; i++) {
+		const Google__Protobuf__Any *any = status->details[i];
+		if (strcmp(any->type_url, url) == 0)
+			return guard_unpack(a, type,
+				(struct text){(const char *)any->value.data, any->value.len},
+				&ignored);
+	}
+	return NULL;
+}
+
+/* Of a third party's refusal its number; 0: this is none. */
+static int64_t remote_code(struct arena *a, struct text details)
+{
+	const Google__Rpc__ErrorInfo *info = (const Google__Rpc__ErrorInfo *)find_detail(
+		a, details, &google__rpc__error_info__descriptor);
 	int64_t code = 0;
-	if (strcmp(any->type_url, "type.googleapis.com/google.rpc.ErrorInfo") != 0)
-		return 0;
-	const Google__Rpc__ErrorInfo *info = (const Google__Rpc__ErrorInfo *)guard_unpack(a,
-		&google__rpc__error_info__descriptor,
-		(struct text){(const char *)any->value.data, any->value.len}, &ignored);
 	if (!info || strcmp(info->domain, "junction") != 0)
 		return 0;
 	for (size_t i = 0; i < info->n_metadata; i++)
@@ -93,13 +109,15 @@ static int64_t code_of_info(struct arena *a, const Google__Protobuf__Any *any)
 	return code;
 }
 
-static int64_t remote_code(struct arena *a, struct text details)
+/* Seconds, a part of one counted as a whole. */
+static const char *retry_after(struct arena *a, struct text details)
 {
-	const Google__Rpc__Status *status = read_details(a, details);
-	int64_t code = 0;
-	for (size_t i = 0; status && !code && i < status->n_details; i++)
-		code = code_of_info(a, status->details[i]);
-	return code;
+	const Google__Rpc__RetryInfo *info = (const Google__Rpc__RetryInfo *)find_detail(
+		a, details, &google__rpc__retry_info__descriptor);
+	if (!info || !info->retry_delay || info->retry_delay->seconds < 0)
+		return "1";
+	return arena_printf(a, "%llu",
+		(unsigned long long)info->retry_delay->seconds + (info->retry_delay->nanos > 0));
 }
 
 /* --- refusals, profile by profile ----------------------------------------------------------- */
@@ -324,8 +342,8 @@ void reply_refusal(struct reply *r, struct arena *a, enum api_profile profile,
 	const struct profile *p = profile_of(profile);
 	int http = reply_http_status(status->code);
 	refuse(r, a, p, &(struct refusal){status, http, details});
-	r->challenge = status->code == STATUS_UNAUTHENTICATED ? "Bearer" : NULL;
-	r->retry_after = http == 429 || http == 503 ? "1" : NULL;
+	r->challenges = status->code == STATUS_UNAUTHENTICATED ? CHALLENGES : NULL;
+	r->retry_after = http == 429 || http == 503 ? retry_after(a, details) : NULL;
 	if (p->always_200)
 		r->http = 200;
 }

@@ -22,7 +22,7 @@ struct reply {
 	bool endless;                       /* no stream, but the headers of one, for HEAD */
 	const char *content_type;           /* NULL: JSON */
 	const char *allow;                  /* of 405 and OPTIONS, else NULL */
-	const char *challenge;              /* WWW-Authenticate, or NULL */
+	const char *const *challenges;      /* WWW-Authenticate, up to NULL; or NULL */
 	const char *retry_after;            /* seconds, or NULL */
 	const struct reply_header *headers; /* more, up to one without a name; or NULL */
 	bool close;                         /* the connection, after this reply */

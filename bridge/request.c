@@ -5,7 +5,7 @@
  */
 #include "bridge/request.h"
 
-#include "bridge/uri.h"
+#include "base/percent.h"
 #include "proto/runtime/transcode.h"
 
 struct binding {
@@ -26,7 +26,7 @@ static bool is_native(const struct binding *b)
 
 static bool decode_parameter(struct binding *b, struct text raw, struct text *decoded)
 {
-	const char *reason = uri_decode(b->arena, raw, true, decoded);
+	const char *reason = percent_decode(b->arena, raw, true, decoded);
 	if (reason)
 		return status_set(
 			b->status, b->arena, STATUS_INVALID_ARGUMENT, "the query %s", reason);

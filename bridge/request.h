@@ -20,7 +20,8 @@
 ProtobufCMessage *request_message(struct arena *a, const struct route_match *match,
 	struct text query, struct text body, struct status *status);
 
-/* A header that some method's request has a field for; see router_wants_header(). */
+/* A header as sent, without blanks around its value. Content-Length is in none of these lists: it
+ * may stand for a field, or not (see intake.h). */
 struct request_header {
 	const struct request_header *next;
 	struct text name, value;

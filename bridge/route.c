@@ -9,7 +9,7 @@
 #include "bridge/route.h"
 
 #include "base/check.h"
-#include "bridge/uri.h"
+#include "base/percent.h"
 
 struct leaf {
 	struct leaf *next;
@@ -28,16 +28,9 @@ struct node {
 	struct leaf *leaves;
 };
 
-/* A header that a field is taken from. */
-struct wanted {
-	struct wanted *next;
-	struct text header;
-};
-
 struct router {
 	struct arena *arena;
 	struct node root;
-	struct wanted *wanted;
 };
 
 struct router *router_new(void)
@@ -128,35 +121,11 @@ static void add_route(
 	n->leaves = leaf;
 }
 
-bool router_wants_header(const struct router *r, struct text name)
-{
-	for (const struct wanted *w = r->wanted; w; w = w->next)
-		if (text_equal_nocase(w->header, name))
-			return true;
-	return false;
-}
-
-/* input: NULL for what is no method of the server. */
-static void add_headers(struct router *r, const struct api_message *input)
-{
-	for (unsigned i = 0; input && i < input->descriptor->n_fields; i++) {
-		struct text header = text_of(input->fields[i].header);
-		if (!header.size || router_wants_header(r, header))
-			continue;
-		struct wanted *w = ARENA_NEW(r->arena, struct wanted);
-		*w = (struct wanted){r->wanted, header};
-		r->wanted = w;
-	}
-}
-
 void router_add(struct router *r, const struct api_method *methods, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < methods[i].route_count; k++)
 			add_route(r, &methods[i], &methods[i].routes[k]);
-		if (methods[i].route_count)
-			add_headers(r, methods[i].input);
-	}
 }
 
 /* --- matching ------------------------------------------------------------------------------ */
@@ -181,7 +150,7 @@ static const char *split(struct walk *w, struct arena *a, struct text path, bool
 		return "does not start with /";
 	while (path.size > 1) {
 		struct text segment;
-		const char *reason = uri_decode(a, cut_segment(&path), false, &segment);
+		const char *reason = percent_decode(a, cut_segment(&path), false, &segment);
 		if (reason)
 			return reason;
 		if (is_dots(segment))

@@ -29,9 +29,6 @@ struct router *router_new(void);
 void router_add(struct router *r, const struct api_method *methods, size_t count);
 void router_free(struct router **r);
 
-/* Whether a field of some method's request is taken from that header, any case. */
-bool router_wants_header(const struct router *r, struct text name);
-
 struct route_variable {
 	struct text field; /* as the proto's path names it, may be dotted */
 	struct text value; /* decoded */

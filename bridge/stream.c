@@ -417,7 +417,7 @@ void stream_tick(void *stream, bool gone)
 {
 	struct stream *s = stream;
 	if (!s->over && gone) {
-		rpc_stream_cancel(&s->rpc, STATUS_CANCELLED, "the client has gone");
+		stream_cancel(s);
 	} else if (!s->over && s->suspended && s->begun && !s->out.size && !is_bytes(s) &&
 		   clock_now() - s->moved >= s->options.keepalive_ms * CLOCK_MS) {
 		queue_add(&s->out, form_keepalive(s->options.form));

@@ -3,6 +3,7 @@
 "use strict";
 
 const SHOWN = 200000; // characters of an answer
+const authorization = document.getElementById("authorization");
 let api;
 
 function make(tag, attributes, ...children) {
@@ -196,6 +197,8 @@ function form(verb, path, operation, parameters) {
 				for (const value of p.schema.type === "array" ? input.value.split(",") : [input.value])
 					query.append(p.name, value);
 		}
+		if ((operation.security || []).length && authorization.value)
+			headers.Authorization = authorization.value;
 		if (accept)
 			headers.Accept = accept.value;
 		if (content)
@@ -217,6 +220,7 @@ function form(verb, path, operation, parameters) {
 		make("span", {}, make("code", {}, p.name), " ", make("small", {}, p.in + (p.required ? ", required" : ""))),
 		input, make("span", { class: "note" }, p.description || "")));
 	const show = () => { curl.textContent = curlLine(call()); };
+	authorization.addEventListener("input", show);
 	if (text)
 		fill(variants[0]);
 	show();

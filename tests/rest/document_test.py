@@ -89,6 +89,24 @@ def routes_of_document(document):
             if verb != "parameters"}
 
 
+def test_the_document_says_where_credentials_are_needed(bridge):
+    document = bridge.get("/openapi.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["scheme"] for name, scheme in schemes.items()} == {
+        "bearer": "bearer", "basic": "basic"}
+    needed = {operation["operationId"]: operation.get("security")
+              for item in document["paths"].values() for verb, operation in item.items()
+              if verb != "parameters"}
+    public = {name for name, security in needed.items() if security == []}
+    assert {"Auth_Login", "Auth_GetJwks", "Registry_RegisterExtension"} <= public
+    assert not public & {"Auth_WhoAmI", "Auth_Permission", "Registry_GetServer", "Audit_Find"}
+    for name, security in needed.items():
+        if name.startswith("Bridge_"):
+            assert security is None
+        elif name not in public:
+            assert security == [{"bearer": []}, {"basic": []}], name
+
+
 @pytest.mark.parametrize("which", ["bridge", "trial_bridge"])
 def test_the_document_has_every_route_and_no_other(which, request):
     bridge = request.getfixturevalue(which)

@@ -53,6 +53,7 @@ static void the_defaults_serve_loopback(void **state)
 	assert_int_equal(of_defaults.body_limit, 4 * 1024 * 1024);
 	assert_int_equal(of_defaults.rpc_timeout_ms, 60000);
 	assert_int_equal(of_defaults.keepalive_ms, 15000);
+	assert_false(of_defaults.exposed);
 }
 
 static void an_address_that_others_reach_needs_insecure(void **state)
@@ -90,6 +91,7 @@ static void names_that_are_listened_on_are_hosts(void **state)
 	assert_string_equal(of_names.known_hosts[0], "other.example");
 	assert_string_equal(of_names.known_hosts[1], "junction.example");
 	assert_null(of_names.known_hosts[2]);
+	assert_true(of_names.exposed);
 }
 
 int main(void)

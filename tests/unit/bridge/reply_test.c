@@ -237,6 +237,36 @@ static void details_that_are_not_of_their_type_are_left_out(void **state)
 	assert_body(409, "{\"code\":10,\"message\":\"m\",\"details\":[]}");
 }
 
+static void assert_retry(int64_t seconds, int32_t nanos, const char *expected)
+{
+	struct status status = {.code = STATUS_RESOURCE_EXHAUSTED, .message = "m"};
+	Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+	Google__Rpc__RetryInfo info = GOOGLE__RPC__RETRY_INFO__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	delay.seconds = seconds;
+	delay.nanos = nanos;
+	info.retry_delay = &delay;
+	struct text packed = guard_pack(arena, &info.base);
+	any.type_url = (char *)"type.googleapis.com/google.rpc.RetryInfo";
+	any.value = (ProtobufCBinaryData){packed.size, (uint8_t *)packed.data};
+	reply_refusal(&reply, arena, API_MW, &status, packed_details(&any));
+	assert_string_equal(reply.retry_after, expected);
+	status.code = STATUS_NOT_FOUND;
+	reply_refusal(&reply, arena, API_MW, &status, packed_details(&any));
+	assert_null(reply.retry_after);
+}
+
+static void the_server_says_when_to_try_again(void **state)
+{
+	(void)state;
+	assert_retry(30, 0, "30");
+	assert_retry(30, 1, "31");
+	assert_retry(0, 1000000, "1");
+	assert_retry(0, 0, "0");
+	assert_retry(-5, 0, "1");
+	assert_retry(INT64_MAX, 1, "9223372036854775808");
+}
+
 static void codes_map_to_http(void **state)
 {
 	static const int http[] = {200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501,
@@ -252,7 +282,9 @@ static void some_refusals_say_what_to_do_next(void **state)
 {
 	(void)state;
 	refuse(API_MW, STATUS_UNAUTHENTICATED, "m");
-	assert_string_equal(reply.challenge, "Bearer");
+	assert_string_equal(reply.challenges[0], "Bearer realm=\"junction\"");
+	assert_string_equal(reply.challenges[1], "Basic realm=\"junction\"");
+	assert_null(reply.challenges[2]);
 	assert_null(reply.retry_after);
 	refuse(API_MW, STATUS_UNAVAILABLE, "m");
 	assert_string_equal(reply.retry_after, "1");
@@ -260,7 +292,7 @@ static void some_refusals_say_what_to_do_next(void **state)
 	assert_string_equal(reply.retry_after, "1");
 	refuse(API_NATIVE, STATUS_NOT_FOUND, "m");
 	assert_null(reply.retry_after);
-	assert_null(reply.challenge);
+	assert_null(reply.challenges);
 }
 
 static void the_front_refuses_with_its_own_http_status(void **state)
@@ -331,6 +363,7 @@ int main(void)
 		TEST(an_http_body_is_its_bytes),
 		TEST(codes_map_to_http),
 		TEST(some_refusals_say_what_to_do_next),
+		TEST(the_server_says_when_to_try_again),
 		TEST(the_front_refuses_with_its_own_http_status),
 		TEST(a_wrong_verb_is_405_except_for_fate),
 	};

@@ -238,15 +238,6 @@ static void an_error_names_the_header(void **state)
 	assert_refused(bind_headers("", &two), "header FunctionGraph-Extension-Name: is repeated");
 }
 
-static void only_headers_of_fields_are_wanted(void **state)
-{
-	(void)state;
-	assert_true(router_wants_header(router, TEXT("FUNCTIONGRAPH-Extension-Address")));
-	assert_true(router_wants_header(router, TEXT("content-length")));
-	assert_false(router_wants_header(router, TEXT("FunctionGraph-Other")));
-	assert_false(router_wants_header(router, TEXT("")));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_arena, close_arena)
 
 int main(void)
@@ -269,7 +260,6 @@ int main(void)
 		TEST(a_body_is_in_bulk_form_only_if_every_condition_holds),
 		TEST(a_header_wins_over_the_query),
 		TEST(an_error_names_the_header),
-		TEST(only_headers_of_fields_are_wanted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
