@@ -132,12 +132,14 @@ struct junction *junction_open(const struct junction_options *options)
 		sizeof(arguments) / sizeof(*arguments) - !options->server_name, arguments};
 	char reason[FILES_REASON_SIZE];
 	grpc_channel_credentials *credentials = make_credentials(options, reason);
-	if (!credentials) {
+	if (!credentials || !keeper_open(j, options, reason)) {
+		if (credentials)
+			grpc_channel_credentials_release(credentials);
 		j->fault = check_strdup(reason);
 		return j;
 	}
 	j->channel = grpc_channel_create(
-		options->target ? options->target : "127.0.0.1:50051", credentials, &channel);
+		options->target ? options->target : DEFAULT_TARGET, credentials, &channel);
 	grpc_channel_credentials_release(credentials);
 	j->states = grpc_completion_queue_create_for_next(NULL);
 	pthread_mutex_init(&j->lock, NULL);
@@ -150,6 +152,7 @@ void junction_close(struct junction **j)
 {
 	if (!*j)
 		return;
+	keeper_close(&(*j)->keeper);
 	if ((*j)->channel)
 		end_channel(*j);
 	free((*j)->fault);

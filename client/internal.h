@@ -12,14 +12,18 @@
 #include <pthread.h>
 
 #include "base/arena.h"
+#include "base/files.h"
 #include "base/status.h"
 #include "client/junction.h"
+
+#define DEFAULT_TARGET "127.0.0.1:50051"
 
 struct junction {
 	grpc_channel *channel;
 	char *space;
 	int64_t timeout_ms;
-	char *fault; /* why no call can be made, or NULL */
+	char *fault;           /* why no call can be made, or NULL */
+	struct keeper *keeper; /* NULL: the client is nobody */
 	/* The thread that attends to the channel. */
 	pthread_t attendant;
 	pthread_mutex_t lock; /* the channel is not destroyed while it is held */
@@ -38,22 +42,37 @@ void client_attend(struct junction *j);
 
 struct exchange {
 	struct junction *j;
+	struct keeper *keeper; /* whose token it shows, or NULL */
+	const char *method;
+	int64_t until;   /* its deadline, on clock_now() */
 	grpc_call *call; /* NULL: it could not even begin */
 	grpc_completion_queue *queue;
 	grpc_metadata_array initial, trailing;
-	grpc_byte_buffer *request, *payload; /* payload: the message that came, or NULL */
+	grpc_byte_buffer *request, *sent;
+	grpc_byte_buffer *payload; /* the message that came, or NULL */
 	grpc_status_code code;
 	grpc_slice details;
-	bool begun;   /* its batch was taken by C core */
-	bool settled; /* code and details are there */
+	grpc_slice bearer; /* the token that it shows, and its number */
+	uint64_t token_number;
+	bool one_answer;
+	bool begun;     /* its batch was taken by C core */
+	bool repeated;  /* with another token */
+	bool settled;   /* code and details are there */
+	bool cancelled; /* guarded by the keeper, if there is one */
 };
 
 #define EXCHANGE_FOREVER INT64_C(-1)
 
-/* Sends the request; NULL: requests follow, as batches of their own. one_answer: it is taken into
- * payload before it settles. */
+/* Sends the request, once there is a token if the client shows one; NULL: requests follow, as
+ * batches of their own. one_answer: it is taken into payload before it settles, and with a request
+ * the exchange is made once more if its token was refused. method lives until it settles. */
 void exchange_begin(struct exchange *e, struct junction *j, const char *method,
 	const ProtobufCMessage *request, int64_t timeout_ms, bool one_answer);
+/* The same, showing no token. */
+void exchange_begin_plain(struct exchange *e, struct junction *j, const char *method,
+	const ProtobufCMessage *request, int64_t timeout_ms, bool one_answer);
+/* Waits until it has begun or, since it cannot, settled: before batches of one's own. */
+bool exchange_ready(struct exchange *e, int64_t timeout_ms);
 /* Waits until code and details are there. False if they were not in that time. */
 bool exchange_settle(struct exchange *e, int64_t timeout_ms);
 void exchange_cancel(struct exchange *e);
@@ -76,6 +95,31 @@ struct junction_reply *reply_decode(grpc_byte_buffer *payload,
 
 struct exchange *stream_exchange(struct junction_stream *stream);
 
+/* --- keeper: the token that a client shows, and who brings the next one -----------------------
+ * Any thread. */
+
+/* What the options say, into j->keeper. False with the reason if they cannot be used. */
+bool keeper_open(
+	struct junction *j, const struct junction_options *options, char reason[FILES_REASON_SIZE]);
+void keeper_close(struct keeper **keeper); /* NULL allowed; clears the pointer */
+
+/* Has the exchange take a token that is good, and waits for one. False if none came in that time;
+ * else error->code is 0, or why there will be none. */
+bool keeper_give(
+	struct keeper *k, struct exchange *e, int64_t timeout_ms, struct junction_error *error);
+/* The server has refused the token that the exchange took. False: there is no other. */
+bool keeper_refused(struct keeper *k, const struct exchange *e);
+/* There is a newer token than the one that the exchange took. */
+bool keeper_renewed(struct keeper *k, const struct exchange *e);
+/* The exchange goes on with another call. */
+void keeper_set_call(struct keeper *k, struct exchange *e, grpc_call *call);
+void keeper_cancel(struct keeper *k, struct exchange *e);
+
+/* The id and secret of the options' key, the caller's; both NULL: they name none. False with the
+ * reason. */
+bool key_read(const struct junction_options *options, char **id, char **secret,
+	char reason[FILES_REASON_SIZE]);
+
 /* A copy in the arena. */
 ProtobufCMessage *message_copy(struct arena *a, const ProtobufCMessage *message);
 
@@ -93,13 +137,18 @@ struct worker {
 /* A thread that takes no signals. */
 void thread_start(pthread_t *thread, void *(*run)(void *), void *context);
 
+/* Its lock and condition; the rest is zero. */
+void worker_open(struct worker *w);
+void worker_close(struct worker *w);
 void worker_start(struct worker *w, void *(*run)(void *), void *context);
 /* Cancels what it waits for, and waits for its end. Any other thread, once. */
 void worker_stop(struct worker *w);
 /* By the worker itself: waits; false if it is to stop. */
 bool worker_pause(struct worker *w, int64_t ms);
-/* By the worker itself: pauses after a failure, longer from one to the next, most_ms at most,
- * but never less than 50. */
+/* How long to pause after a failure: longer from one to the next, most_ms at most, but never less
+ * than 50. */
+int64_t worker_next_pause(struct worker *w, int64_t most_ms);
+/* By the worker itself: pauses so. */
 bool worker_back_off(struct worker *w, int64_t most_ms);
 /* By the worker itself: from now on, until it is called with NULL, a stop cancels this. */
 void worker_calls(struct worker *w, struct exchange *e);

@@ -38,6 +38,15 @@ struct Registry__WatchRequest;
 struct Registry__WatchResponse;
 
 struct junction;
+struct junction_error;
+
+/* Brings a token: when the first call needs one, before the last one ends, and when the server has
+ * refused that (refused). Called by a thread of the library's, one at a time; it must not use that
+ * client. The text lives until the next call; *good_ms, how long from now on it is good, is 0 if
+ * nothing is said: until it is refused. NULL with the reason in error: what waits for a token fails
+ * so. */
+typedef const char *junction_token_callback(
+	void *context, bool refused, int64_t *good_ms, struct junction_error *error);
 
 struct junction_options {
 	const char *target; /* "host:port" or "unix:/path"; NULL is 127.0.0.1:50051 */
@@ -47,6 +56,19 @@ struct junction_options {
 	const char *ca;          /* whose certificates the server may have; NULL: no TLS */
 	const char *cert, *key;  /* what the client shows, chain and key; NULL: nothing */
 	const char *server_name; /* to be in the server's certificate; NULL: the target's host */
+	/* Who the client is, in one of four ways; none: nobody. A key is exchanged for a token
+	 * before the first call, and the token renewed in time, without a call noticing. When the
+	 * server refuses it, a new one is got, and the call made once more if it is unary: nothing
+	 * of it was done. */
+	const char *token;    /* an access token, shown as it is */
+	const char *key_file; /* {"accessKeyId":"...","secret":"..."}, and no rights for others than
+				 its owner; read by junction_open() */
+	const char *access_key_id, *access_key_secret;
+	junction_token_callback *get_token;
+	void *get_token_context;
+	/* Credentials are refused to be sent in plain text to another machine: without TLS, to what
+	 * is neither a unix socket nor loopback. This sends them all the same. */
+	bool insecure_credentials;
 };
 
 /* Why a call failed: a gRPC status code (grpc.io/docs/guides/status-codes), never 0. */
@@ -57,10 +79,10 @@ struct junction_error {
 
 struct junction_reply;
 
-/* Never fails: an unreachable server, or a file that cannot be used, shows at the first call. */
+/* Never fails: an unreachable server, or an option that cannot be used, shows at the first call. */
 struct junction *junction_open(const struct junction_options *options);
-/* No call may be in progress; streams, nodes and watches end before. Clears the pointer; NULL
- * allowed. */
+/* No call may be in progress; streams, nodes and watches end before. Waits for get_token. Clears
+ * the pointer; NULL allowed. */
 void junction_close(struct junction **j);
 
 /* Calls a unary method and waits for its answer. NULL with the reason in error. */
@@ -164,7 +186,8 @@ struct junction_watch_callbacks {
 	 * says what the message brings; the cursor, if not empty, is where a later watch may go on.
 	 */
 	void (*message)(void *context, const struct Registry__WatchResponse *message, bool reset);
-	/* The stream ended; it is opened again behind what has come. */
+	/* The stream ended; it is opened again behind what has come. Not told when it ended with
+	 * its token, and there is a new one. */
 	void (*troubled)(void *context, const struct junction_error *error);
 	void *context;
 };

@@ -175,6 +175,7 @@ struct junction_node *junction_node_start(struct junction *j,
 		n->registration->node = make_name(n->arena);
 	if (!n->registration->lease_ms)
 		n->registration->lease_ms = LEASE_MS;
+	worker_open(&n->worker);
 	worker_start(&n->worker, run, n);
 	return n;
 }
@@ -210,6 +211,7 @@ bool junction_node_stop(struct junction_node **node, struct junction_error *erro
 	if (!n)
 		return true;
 	worker_stop(&n->worker);
+	worker_close(&n->worker);
 	bool gone = take_leave(n, error);
 	arena_free(&n->arena);
 	free(n);

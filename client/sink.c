@@ -19,8 +19,13 @@ struct junction_sink *junction_sink_open(
 
 	sink->response = response;
 	exchange_begin(&sink->exchange, j, method, NULL, EXCHANGE_FOREVER, true);
-	sink->refused = sink->exchange.settled;
 	return sink;
+}
+
+static bool is_open(struct junction_sink *sink)
+{
+	exchange_ready(&sink->exchange, EXCHANGE_FOREVER);
+	return !sink->refused && !sink->exchange.settled;
 }
 
 /* False if it did not go out. */
@@ -39,7 +44,7 @@ bool junction_sink_put(struct junction_sink *sink, const ProtobufCMessage *messa
 {
 	grpc_op op = {.op = GRPC_OP_SEND_MESSAGE};
 
-	if (sink->refused)
+	if (!is_open(sink))
 		return false;
 	op.data.send_message.send_message = message_pack(message);
 	sink->refused = !batch(sink, op);
@@ -52,7 +57,7 @@ struct junction_reply *junction_sink_end(struct junction_sink **sink, struct jun
 	struct exchange *e = &(*sink)->exchange;
 	struct junction_reply *reply = NULL;
 
-	if (!(*sink)->refused)
+	if (is_open(*sink))
 		batch(*sink, (grpc_op){.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT});
 	exchange_settle(e, EXCHANGE_FOREVER);
 	if (e->code == GRPC_STATUS_OK)

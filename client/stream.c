@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "client/internal.h"
 
 struct junction_stream {
@@ -10,7 +11,6 @@ struct junction_stream {
 	const ProtobufCMessageDescriptor *response;
 	bool asking; /* a batch that receives a message is open; this is its tag, since the stream's
 			address is that of the exchange, which tags the batch of the call */
-	bool over;
 };
 
 struct exchange *stream_exchange(struct junction_stream *stream)
@@ -24,7 +24,6 @@ struct junction_stream *junction_stream_open(struct junction *j, const char *met
 	struct junction_stream *stream = check_calloc(1, sizeof(*stream));
 	stream->response = response;
 	exchange_begin(&stream->exchange, j, method, request, EXCHANGE_FOREVER, false);
-	stream->over = stream->exchange.settled;
 	return stream;
 }
 
@@ -42,7 +41,6 @@ static enum junction_next ended(struct junction_stream *stream, struct junction_
 {
 	struct exchange *e = &stream->exchange;
 
-	stream->over = true;
 	exchange_settle(e, EXCHANGE_FOREVER);
 	if (e->code == GRPC_STATUS_OK)
 		return JUNCTION_NEXT_END;
@@ -68,13 +66,17 @@ enum junction_next junction_stream_next(struct junction_stream *stream, int64_t 
 	struct junction_reply **reply, struct junction_error *error)
 {
 	struct exchange *e = &stream->exchange;
+	int64_t since = clock_now();
 
 	*reply = NULL;
-	if (stream->over)
+	if (!exchange_ready(e, timeout_ms))
+		return JUNCTION_NEXT_WAIT;
+	if (e->settled)
 		return ended(stream, error);
 	if (!stream->asking)
 		ask(stream);
-	if (!exchange_wait(e, &stream->asking, timeout_ms))
+	int64_t left = timeout_ms - (clock_now() - since) / CLOCK_MS;
+	if (!exchange_wait(e, &stream->asking, timeout_ms < 0 || left > 0 ? left : 0))
 		return JUNCTION_NEXT_WAIT;
 	stream->asking = false;
 	return e->payload ? taken(stream, reply, error) : ended(stream, error);

@@ -36,8 +36,16 @@ static void hand_on(struct junction_watch *w, const Registry__WatchResponse *mes
 	w->worker.failures = 0;
 }
 
-/* Until it ends; why, in error. */
-static void follow(struct junction_watch *w, struct junction_error *error)
+/* A stream ends with the token that it was opened with; there is a newer one by then. */
+static bool token_ended(struct junction_stream *stream, const struct junction_error *error)
+{
+	struct exchange *e = stream_exchange(stream);
+
+	return error->code == STATUS_UNAUTHENTICATED && e->keeper && keeper_renewed(e->keeper, e);
+}
+
+/* Until it ends; why, in error. True: only its token has ended. */
+static bool follow(struct junction_watch *w, struct junction_error *error)
 {
 	struct junction_reply *reply;
 	enum junction_next next;
@@ -55,21 +63,26 @@ static void follow(struct junction_watch *w, struct junction_error *error)
 	if (next == JUNCTION_NEXT_END)
 		error_set(error, STATUS_UNAVAILABLE, "the server ended the watch");
 	worker_calls(&w->worker, NULL);
+	bool ended = token_ended(stream, error);
 	junction_stream_close(&stream);
+	return ended;
 }
 
 static void *run(void *context)
 {
 	struct junction_watch *w = context;
 	struct junction_error error;
+	bool go_on = true;
 
-	do {
-		follow(w, &error);
-		if (!worker_pause(&w->worker, 0))
-			break;
+	while (go_on) {
+		bool resume = follow(w, &error);
+		go_on = worker_pause(&w->worker, 0);
+		if (!go_on || resume)
+			continue;
 		if (w->callbacks.troubled)
 			w->callbacks.troubled(w->callbacks.context, &error);
-	} while (worker_back_off(&w->worker, PAUSE_MOST_MS));
+		go_on = worker_back_off(&w->worker, PAUSE_MOST_MS);
+	}
 	return NULL;
 }
 
@@ -83,6 +96,7 @@ struct junction_watch *junction_watch_start(struct junction *j,
 	w->request = (Registry__WatchRequest *)message_copy(w->arena, &request->base);
 	w->cursor = check_strdup(w->request->after);
 	w->callbacks = *callbacks;
+	worker_open(&w->worker);
 	worker_start(&w->worker, run, w);
 	return w;
 }
@@ -94,6 +108,7 @@ void junction_watch_stop(struct junction_watch **watch)
 	if (!w)
 		return;
 	worker_stop(&w->worker);
+	worker_close(&w->worker);
 	free(w->cursor);
 	arena_free(&w->arena);
 	free(w);

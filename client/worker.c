@@ -19,7 +19,7 @@ void thread_start(pthread_t *thread, void *(*run)(void *), void *context)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void worker_start(struct worker *w, void *(*run)(void *), void *context)
+void worker_open(struct worker *w)
 {
 	pthread_condattr_t attributes;
 
@@ -28,6 +28,16 @@ void worker_start(struct worker *w, void *(*run)(void *), void *context)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->told, &attributes);
 	pthread_condattr_destroy(&attributes);
+}
+
+void worker_close(struct worker *w)
+{
+	pthread_cond_destroy(&w->told);
+	pthread_mutex_destroy(&w->lock);
+}
+
+void worker_start(struct worker *w, void *(*run)(void *), void *context)
+{
 	thread_start(&w->thread, run, context);
 }
 
@@ -40,8 +50,6 @@ void worker_stop(struct worker *w)
 	pthread_cond_signal(&w->told);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
-	pthread_cond_destroy(&w->told);
-	pthread_mutex_destroy(&w->lock);
 }
 
 bool worker_pause(struct worker *w, int64_t ms)
@@ -59,7 +67,7 @@ bool worker_pause(struct worker *w, int64_t ms)
 
 /* Between a half and the whole of what is due, so that many who fail at once do not come back at
  * once. */
-bool worker_back_off(struct worker *w, int64_t most_ms)
+int64_t worker_next_pause(struct worker *w, int64_t most_ms)
 {
 	int64_t due = FIRST_PAUSE_MS << (w->failures < 10 ? w->failures : 10);
 	uint32_t random;
@@ -68,7 +76,12 @@ bool worker_back_off(struct worker *w, int64_t most_ms)
 	if (due > most_ms)
 		due = most_ms > FIRST_PAUSE_MS ? most_ms : FIRST_PAUSE_MS;
 	CHECK(getrandom(&random, sizeof(random), 0) == sizeof(random));
-	return worker_pause(w, due / 2 + random % (due / 2 + 1));
+	return due / 2 + random % (due / 2 + 1);
+}
+
+bool worker_back_off(struct worker *w, int64_t most_ms)
+{
+	return worker_pause(w, worker_next_pause(w, most_ms));
 }
 
 void worker_calls(struct worker *w, struct exchange *e)

@@ -23,6 +23,7 @@ enum parameter_index {
 	GIVEN_CHECK,
 	GIVEN_CHECK_PATH,
 	GIVEN_ENABLED,
+	GIVEN_EXPLAIN,
 	GIVEN_FILTER,
 	GIVEN_FORMAT,
 	GIVEN_HEADER,
@@ -63,6 +64,8 @@ struct cli {
 	/* Options. */
 	const char *server, *space;
 	const char *ca, *cert, *key, *server_name;
+	const char *token, *key_file;
+	bool insecure_credentials;
 	int64_t timeout_ms;
 	bool json;
 	struct given given[GIVEN_COUNT];
@@ -81,6 +84,7 @@ struct command {
 	/* NULL: it makes the request of fields and parameters, calls, and shows. */
 	int (*run)(struct cli *cli, const struct command *command, char **arguments);
 	bool endures; /* until a signal, as all do with --keep: see cli_wait() */
+	bool nobody;  /* its calls show no credentials */
 };
 
 extern const struct command commands[];     /* ends with name NULL */
@@ -90,10 +94,12 @@ extern const struct parameter parameters[]; /* GIVEN_COUNT of them */
 
 /* Says on standard error what is wrong with the command line. Returns EXIT_USAGE. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Says why a call failed. Returns the exit code. */
+/* Says why a call failed, and how to log in if that is it. Returns the exit code. */
 int cli_failed(const struct junction_error *error);
 /* Prints a message as JSON, one line; written out at once. */
 void cli_print_json(const struct api_message *type, const ProtobufCMessage *message);
+/* A client of the server that the options name; anonymous: it shows no credentials. */
+struct junction *cli_open(struct cli *cli, bool anonymous);
 /* The command of that name, or NULL. */
 const struct command *cli_command(const char *name);
 
@@ -154,6 +160,37 @@ int cli_audit(struct cli *cli, const struct command *command, char **arguments);
 int cli_audit_write(struct cli *cli, const struct command *command, char **arguments);
 int cli_audit_export(struct cli *cli, const struct command *command, char **arguments);
 
+int cli_login(struct cli *cli, const struct command *command, char **arguments);
+int cli_logout(struct cli *cli, const struct command *command, char **arguments);
+int cli_check(struct cli *cli, const struct command *command, char **arguments);
+int cli_create_key(struct cli *cli, const struct command *command, char **arguments);
+
+/* The token of the login that is kept; context: the struct cli. Called by a thread of the
+ * library's. */
+junction_token_callback cli_token;
+
+/* Asks for a secret. False if there is none. */
+enum { SECRET_ROOM = 1026 };
+bool cli_ask(const char *prompt, char secret[SECRET_ROOM]);
+
+/* --- kept.c: the login that is kept for a server. False with the reason. ------------------------
+ */
+
+#define KEPT_REASON 1024
+
+struct login {
+	char *user, *token, *refresh;
+	int64_t begun_ms, ends_ms; /* of the token, since 1970 */
+};
+
+bool kept_exists(const char *server);
+/* Waits for other commands that read or change logins. To be unlocked, also after a failure. */
+bool kept_lock(int *lock, char reason[KEPT_REASON]);
+void kept_unlock(int *lock);
+bool kept_read(struct arena *a, const char *server, struct login *login, char reason[KEPT_REASON]);
+bool kept_write(const char *server, const struct login *login, char reason[KEPT_REASON]);
+bool kept_remove(const char *server, char reason[KEPT_REASON]);
+
 /* Calls a method that streams google.api.HttpBody, and writes what comes to the file (--output), or
  * to standard output. Returns the exit code. */
 int cli_save(struct cli *cli, const struct api_method *method, const ProtobufCMessage *request);
@@ -183,6 +220,7 @@ void cli_wake(void);
 
 void show_services(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_actions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_caller(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_extensions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 
 /* "host:port", IPv6 in brackets. */

@@ -20,6 +20,8 @@ const struct parameter parameters[] = {
 		"register-node: path of the HTTP check."},
 	[GIVEN_ENABLED] = {"--enabled", "enabled", OPTION_STRING, "true|false",
 		"register-node, update-node: whether it may be called."},
+	[GIVEN_EXPLAIN] = {"--explain", NULL, OPTION_FLAG, NULL,
+		"check: also which rule, role and grant decided."},
 	[GIVEN_FILTER] = {"--filter", NULL, OPTION_STRING, "JSON",
 		"audit, audit-export: a Filter, such as "
 		"{\"expr\":[{\"field\":\"severity\",\"operator\":\"GreaterThan\",\"value\":"
@@ -42,7 +44,8 @@ const struct parameter parameters[] = {
 	[GIVEN_NODE] = {"--node", "node", OPTION_STRING, "NAME",
 		"register-node: its name, hostname-starttime; made if not given."},
 	[GIVEN_OUTPUT] = {"--output", NULL, OPTION_STRING, "FILE",
-		"download, audit-export: where it goes; standard output if not given."},
+		"download, audit-export, create-key: where it goes; standard output if not given. "
+		"That of create-key is new, and for its owner only."},
 	[GIVEN_PARAM] = {"--param", "param", OPTION_LIST, "NAME=VALUE", "call: query parameter."},
 	[GIVEN_PROTOCOL] = {"--protocol", "protocol", OPTION_STRING, "http|https",
 		"register, register-node: what it speaks."},
@@ -137,6 +140,21 @@ const struct command commands[] = {
 		.run = cli_audit_export},
 	{"extensions", "", "list the extensions of the server's host", 0, 0,
 		API_REGISTRY_LIST_EXTENSIONS, 0, {NULL}, show_extensions},
+	{"login", "USER",
+		"log in at the server: asks for the password, without showing it, or reads it from "
+		"standard input, and for a new one if it must be changed; the commands that follow "
+		"show who it was, until logout",
+		1, 1, API_AUTH_LOGIN, 0, .run = cli_login, .nobody = true},
+	{"logout", "", "end that login", 0, 0, API_AUTH_REVOKE, 0, .run = cli_logout,
+		.nobody = true},
+	{"whoami", "", "show who the server takes you for, and your roles", 0, 0, API_AUTH_WHO_AM_I,
+		0, {NULL}, show_caller},
+	{"check", "SUBJECT SERVICE ACTION METHOD",
+		"show whether user:NAME or application:NAME may do that; exit code 1: it may not",
+		4, 4, API_AUTH_EXPLAIN, TAKES(EXPLAIN), .run = cli_check},
+	{"create-key", "APPLICATION",
+		"make an access key of an application, and write it down as --key-file takes it", 1,
+		1, API_AUTH_CREATE_ACCESS_KEY, TAKES(OUTPUT), .run = cli_create_key},
 	{"rpc", "METHOD [JSON|-]", "call any RPC, such as Registry.ListNodes", 1, 2, -1, 0,
 		.run = cli_rpc},
 	{"help", "[COMMAND|METHOD]", "show this help, or that of a command or an RPC", 0, 1, -1, 0,

@@ -23,9 +23,14 @@ int cli_usage(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+/* Calls show no credentials, though they might. */
+static bool nobody;
+
 int cli_failed(const struct junction_error *error)
 {
 	fprintf(stderr, "junction: %s (%s)\n", error->message, status_name(error->code));
+	if (error->code == STATUS_UNAUTHENTICATED && nobody)
+		fputs("junction: log in first: junction login USER\n", stderr);
 	return error->code == STATUS_UNAVAILABLE || error->code == STATUS_DEADLINE_EXCEEDED
 		       ? EXIT_UNREACHED
 		       : EXIT_REFUSED;
@@ -112,6 +117,28 @@ void cli_wake(void)
 	kill(getpid(), SIGUSR1);
 }
 
+struct junction *cli_open(struct cli *cli, bool anonymous)
+{
+	struct junction_options options = {.target = cli->server,
+		.space = cli->space,
+		.timeout_ms = cli->timeout_ms,
+		.ca = cli->ca,
+		.cert = cli->cert,
+		.key = cli->key,
+		.server_name = cli->server_name,
+		.insecure_credentials = cli->insecure_credentials};
+
+	if (!anonymous) {
+		options.token = cli->token;
+		options.key_file = cli->key_file;
+		bool kept = !cli->token && !cli->key_file && kept_exists(cli->server);
+		options.get_token = kept ? cli_token : NULL;
+		options.get_token_context = cli;
+		nobody = !cli->token && !cli->key_file && !kept;
+	}
+	return junction_open(&options);
+}
+
 static int run(struct cli *cli, char **arguments)
 {
 	const struct command *c = choose(arguments);
@@ -120,13 +147,7 @@ static int run(struct cli *cli, char **arguments)
 		return EXIT_USAGE;
 	if (c->endures || cli->given[GIVEN_KEEP].flag)
 		block_signals();
-	cli->client = junction_open(&(struct junction_options){.target = cli->server,
-		.space = cli->space,
-		.timeout_ms = cli->timeout_ms,
-		.ca = cli->ca,
-		.cert = cli->cert,
-		.key = cli->key,
-		.server_name = cli->server_name});
+	cli->client = cli_open(cli, c->nobody);
 	int code = c->run ? c->run(cli, c, arguments + 1) : cli_run_plain(cli, c, arguments + 1);
 	junction_close(&cli->client);
 	return code;
@@ -169,6 +190,16 @@ int main(int argc, char **argv)
 			"NAME",
 			"Name that the server's certificate must have, if not the one in "
 			"--server."},
+		{"--token", "JUNCTION_TOKEN", OPTION_STRING, &cli.token, NULL, "TOKEN",
+			"Access token to show, instead of the login that is kept; others can see "
+			"what is on a command line, the variable they cannot.",
+			.secret = true},
+		{"--key-file", "JUNCTION_KEY_FILE", OPTION_STRING, &cli.key_file, NULL, "FILE",
+			"Access key to call with, instead of the login that is kept; see "
+			"create-key."},
+		{"--insecure-credentials", "JUNCTION_INSECURE_CREDENTIALS", OPTION_FLAG,
+			&cli.insecure_credentials, NULL, NULL,
+			"Send credentials to another machine in plain text, too."},
 		{"--namespace", "JUNCTION_NAMESPACE", OPTION_STRING, &cli.space, NULL, "NAME",
 			"Namespace to work in (the server's default is \"default\")."},
 		{"--timeout-ms", "JUNCTION_TIMEOUT_MS", OPTION_NUMBER, &cli.timeout_ms, "30000",

@@ -2,6 +2,8 @@
  * Keeps a node of a service registered and shows what changes, until Enter is pressed.
  *
  *     cc node.c $(pkg-config --cflags --libs junction) -o node && ./node 127.0.0.1:50051 demo 8080
+ *
+ * A server that asks who calls wants JUNCTION_KEY_FILE to name a key of "junction create-key".
  */
 #include <junction/junction.h>
 #include <junction/v1/registry.pb-c.h>
@@ -27,7 +29,8 @@ int main(int argc, char **argv)
 {
 	if (argc != 4)
 		return fputs("usage: node TARGET SERVICE PORT\n", stderr), 2;
-	struct junction *j = junction_open(&(struct junction_options){.target = argv[1]});
+	struct junction *j = junction_open(&(struct junction_options){
+		.target = argv[1], .key_file = getenv("JUNCTION_KEY_FILE")});
 
 	Registry__RegisterNodeRequest registration = REGISTRY__REGISTER_NODE_REQUEST__INIT;
 	registration.service = argv[2];

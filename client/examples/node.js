@@ -3,8 +3,10 @@
 //     node node.js 127.0.0.1:50051 demo 8080 PROTO_FOLDER...
 //
 // Needs @grpc/grpc-js and @grpc/proto-loader; the folders are those of junction/v1/registry.proto
-// and google/protobuf.
+// and google/protobuf. A server that asks who calls wants JUNCTION_KEY_FILE to name a key of "junction
+// create-key".
 'use strict';
+const fs = require('fs');
 const os = require('os');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
@@ -15,11 +17,17 @@ const {Registry} = grpc.loadPackageDefinition(definition).junction.v1;
 const registry = new Registry(target, grpc.credentials.createInsecure());
 const node = `${os.hostname()}-${Date.now()}`;
 const leaseMs = 10000;
+const shown = new grpc.Metadata();
 let stopping = false;
 let timer;
 
+if (process.env.JUNCTION_KEY_FILE) {
+	const {accessKeyId, secret} = JSON.parse(fs.readFileSync(process.env.JUNCTION_KEY_FILE));
+	shown.set('authorization', `Basic ${Buffer.from(`${accessKeyId}:${secret}`).toString('base64')}`);
+}
+
 const call = (method, request) => new Promise((resolve, reject) => {
-	registry[method](request, {deadline: Date.now() + 5000},
+	registry[method](request, shown, {deadline: Date.now() + 5000},
 		(error, answer) => (error ? reject(error) : resolve(answer)));
 });
 
@@ -43,7 +51,7 @@ const keep = async (registered) => {
 };
 
 const watch = (after) => {
-	const stream = registry.watch({after});
+	const stream = registry.watch({after}, shown);
 	stream.on('data', (message) => {
 		after = message.cursor;
 		message.changes.forEach((change) => console.log('change of', change.service));

@@ -1,5 +1,6 @@
 """The examples of client/examples do what they say, in each language."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 
 import observe
 import programs
+import subjects
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(programs.ROOT, "client", "examples")
@@ -34,12 +36,41 @@ def javascript(request, folder):
     return ["node", str(folder / "node.js")], [os.path.join(programs.ROOT, "proto"), "/usr/include"]
 
 
+@pytest.fixture(scope="module")
+def key(database):
+    subjects.put(database.url, "application", "example", "service")
+    return subjects.put_key(database.url, "example", "example")
+
+
+@pytest.fixture(scope="module")
+def environments(key, tmp_path_factory):
+    """What the examples find, by the server's mode."""
+    file = tmp_path_factory.mktemp("key") / "key.json"
+    file.touch(0o600)
+    file.write_text(json.dumps({"accessKeyId": key, "secret": subjects.SECRET}))
+    return {"open": {}, "required": {"JUNCTION_KEY_FILE": str(file)}}
+
+
+@pytest.fixture(scope="module", params=["open", "required"])
+def mode(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def asking(database, key, mode):
+    server = programs.Server(database.url, "--auth", mode)
+    yield server
+    server.stop()
+
+
 @pytest.mark.parametrize("language", [c, python, javascript])
-def test_an_example(language, request, tmp_path, server, registry, stubs):
+def test_an_example(language, request, tmp_path, asking, mode, environments, key, stubs):
     command, more = language(request, tmp_path)
     service = f"example-{language.__name__}"
-    process = subprocess.Popen([*command, server.address, service, "8080", *more], text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    shown = [("authorization", subjects.basic(key))]
+    process = subprocess.Popen([*command, asking.address, service, "8080", *more], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env={**os.environ, **environments[mode]})
     try:
         lines = []
         while not any(line.startswith("registered ") for line in lines) or \
@@ -47,12 +78,16 @@ def test_an_example(language, request, tmp_path, server, registry, stubs):
             lines.append(process.stdout.readline())
             assert lines[-1], lines
         name = next(line for line in lines if line.startswith("registered ")).split()[1]
-        request = stubs.registry.ListNodesRequest(service=service)
-        assert [(n.name, n.port) for n in registry.ListNodes(request).nodes] == [(name, 8080)]
-        process.communicate("\n", timeout=programs.WAIT)
-        assert process.returncode == 0
-        left = registry.ListServices(stubs.registry.ListServicesRequest(name=service)).services
-        assert not any(s.nodes for s in left)
+        with asking.channel() as channel:
+            registry = stubs.registry_grpc.RegistryStub(channel)
+            nodes = registry.ListNodes(stubs.registry.ListNodesRequest(service=service),
+                                       metadata=shown).nodes
+            assert [(n.name, n.port) for n in nodes] == [(name, 8080)]
+            process.communicate("\n", timeout=programs.WAIT)
+            assert process.returncode == 0
+            left = registry.ListServices(stubs.registry.ListServicesRequest(name=service),
+                                         metadata=shown).services
+            assert not any(s.nodes for s in left)
     finally:
         process.kill()
         process.wait()

@@ -1,6 +1,7 @@
 """FATE Flow against Junction, both ways: what its client library, its component ApiReader and its
 hooks send and read, with the libraries that they use (requests, requests-toolbelt), as in 1.11.2.
-Junction stands where the third party stood, and itself asks a third party of the test."""
+Junction stands where the third party stood, and itself asks a third party of the test. Where it
+requires credentials, requests finds an access key in .netrc: nothing else changes."""
 
 import hashlib
 import json
@@ -12,6 +13,7 @@ import requests
 from requests_toolbelt import MultipartEncoder
 
 import programs
+import subjects
 
 TABLE = "sid,x0,x1\n" + "".join(f"{i},{i * 2},{i * 3}\n" for i in range(1000))
 
@@ -47,16 +49,26 @@ class FeatureService:
         return 200, {"Content-Type": "application/json"}, json.dumps(value).encode()
 
 
+@pytest.fixture(scope="module", params=["open", "required"])
+def server(request, database, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        netrc = tmp_path_factory.mktemp("netrc") / "netrc"
+        netrc.write_text("")
+        if request.param == "required":
+            subjects.put_role(database.url, "federation", ("allow", "auth", "**", "CALL"),
+                              ("allow", "features", "*", "*"), parents=["fate"])
+            subjects.put(database.url, "application", "flow", "federation")
+            key = subjects.put_key(database.url, "flow", "flow")
+            netrc.write_text(f"machine 127.0.0.1 login {key} password {subjects.SECRET}\n")
+        patch.setenv("NETRC", str(netrc))
+        server = programs.Server(database.url, "--hook-server", "FATE_HOOKS", "--auth", request.param)
+        yield server
+        server.stop()
+
+
 @pytest.fixture(scope="module")
-def features():
+def features(server):
     return FeatureService()
-
-
-@pytest.fixture(scope="module")
-def server(database):
-    server = programs.Server(database.url, "--hook-server", "FATE_HOOKS")
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

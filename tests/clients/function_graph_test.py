@@ -1,6 +1,7 @@
 """Extensions of FunctionGraph, unchanged: started by Junction from a folder, they register at
 EXTENSION_API_ADDR, are told of each invocation, and at last of the end. One is written in Python with
-requests as the documentation's sample is, one in shell with curl."""
+requests as the documentation's sample is, one in shell with curl. They show no credentials, also where
+all others must."""
 
 import os
 import shutil
@@ -11,6 +12,7 @@ import pytest
 import extensions
 import observe
 import programs
+import subjects
 
 # Receives what it is told, and tells it on its standard error.
 PYTHON = '''#!/usr/bin/python3 -B
@@ -50,13 +52,20 @@ exec sleep 1000
 
 
 @pytest.fixture(scope="module")
-def function(database):
+def credentials(database):
+    """Ours."""
+    subjects.put(database.url, "application", "caller", "administrator")
+    return {"Authorization": subjects.basic(subjects.put_key(database.url, "caller", "caller"))}
+
+
+@pytest.fixture(scope="module", params=["open", "required"])
+def function(request, database, credentials):
     """Server and bridge with two extensions in the folder, and the first port of theirs."""
     with extensions.ports() as ports:
-        yield from started(database, ports)
+        yield from started(database, ports, request.param)
 
 
-def started(database, ports):
+def started(database, ports, mode):
     folder = tempfile.mkdtemp(prefix="jt-extensions-", dir="/tmp")
     first = ports[0]
     for name, text in ((f"demo.{first}.py", PYTHON), (f"shell.{first + 1}.sh", SHELL)):
@@ -67,7 +76,7 @@ def started(database, ports):
     os.chmod(folder, 0o755)
     port = programs.free_port()
     server = programs.Server(
-        database.url, "--extension-folder", folder, *extensions.option(ports),
+        database.url, "--auth", mode, "--extension-folder", folder, *extensions.option(ports),
         "--extension-api-address", f"127.0.0.1:{port}", "--extension-restart-ms", "100",
         "--function-name", "helloWorld", "--function-urn", "sn:cn:yrk:1111:function:0@test@hello:latest")
     bridge = programs.Bridge(server, "--listen", f"127.0.0.1:{port}")
@@ -78,17 +87,18 @@ def started(database, ports):
     shutil.rmtree(folder)
 
 
-def registered(bridge, names):
-    listed = bridge.get("/v1/extensions").json()["extensions"]
+def registered(bridge, names, credentials):
+    listed = bridge.get("/v1/extensions", credentials).json()["extensions"]
     states = {e["name"]: e["state"] for e in listed}
     return all(states[name] == "EXTENSION_STATE_REGISTERED" for name in names)
 
 
-def test_extensions_register_are_told_and_end(function):
+def test_extensions_register_are_told_and_end(function, credentials):
     server, bridge, first = function
     demo, shell = f"demo.{first}.py", f"shell.{first + 1}.sh"
-    observe.wait_until(lambda: registered(bridge, [demo, shell]))
-    told = bridge.post("/v1/function/invoke", {"traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895"})
+    observe.wait_until(lambda: registered(bridge, [demo, shell], credentials))
+    told = bridge.post("/v1/function/invoke", {"traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895"},
+                       credentials)
     answer = told.json()
     assert answer["invokedFunctionUrn"] == "sn:cn:yrk:1111:function:0@test@hello:latest"
     assert {e["name"]: e["outcome"] for e in answer["extensions"]} == {
