@@ -178,6 +178,27 @@ struct text arena_text(struct arena *a, struct text t)
 	return (struct text){arena_string(a, t), t.size};
 }
 
+/* A copy in which the ASCII letters from first to last have the other case. */
+static struct text other_case(struct arena *a, struct text t, char first, char last)
+{
+	char *copy = arena_string(a, t);
+
+	for (char *at = copy; at < copy + t.size; at++)
+		if (*at >= first && *at <= last)
+			*at = (char)(*at ^ 0x20);
+	return (struct text){copy, t.size};
+}
+
+struct text arena_lower(struct arena *a, struct text t)
+{
+	return other_case(a, t, 'A', 'Z');
+}
+
+struct text arena_upper(struct arena *a, struct text t)
+{
+	return other_case(a, t, 'a', 'z');
+}
+
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
 {
 	va_list again;

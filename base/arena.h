@@ -39,6 +39,8 @@ size_t arena_used(const struct arena *a); /* bytes handed out, each object's rou
 /* Copies end in NUL, which text.size does not count. */
 struct text arena_text(struct arena *a, struct text t);
 char *arena_string(struct arena *a, struct text t);
+struct text arena_lower(struct arena *a, struct text t); /* ASCII letters in lower case */
+struct text arena_upper(struct arena *a, struct text t);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));

@@ -268,6 +268,15 @@ bool option_loopback(const char *host)
 	return strcmp(host, "localhost") == 0;
 }
 
+bool option_local(const char *target)
+{
+	char host[256];
+	int port;
+
+	return strncmp(target, "unix:", 5) == 0 ||
+	       (option_address(target, host, &port) && option_loopback(host));
+}
+
 const char *option_admin(const struct option_program *program, const char *given, bool insecure)
 {
 	char host[256];

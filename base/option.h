@@ -79,5 +79,7 @@ bool option_address(const char *text, char host[256], int *port);
 const char *option_admin(const struct option_program *program, const char *given, bool insecure);
 /* 127.0.0.0/8, ::1 or localhost: only this machine reaches it. */
 bool option_loopback(const char *host);
+/* What a client calls there is on this machine: "unix:PATH", or HOST:PORT of loopback. */
+bool option_local(const char *target);
 
 #endif

@@ -36,7 +36,7 @@ static bool closed; /* under the lock: nothing is handed over any more */
 
 static struct metric lost = {
 	.name = "junction_notes_lost_total",
-	.help = "Rows about transfers and invocations that could not be written.",
+	.help = "Rows that nobody waits for and that could not be written.",
 	.kind = METRIC_COUNTER,
 };
 

@@ -7,6 +7,7 @@ import pytest
 
 import parties
 import programs
+import subjects
 
 ROLE, COMPONENT, DATASET = 1, 2, 3
 
@@ -203,6 +204,20 @@ def test_a_grant_twice_is_one_grant(auth, stubs, put, take_back, database):
     take_back("10000", COMPONENT, "READER")
     assert refusal(take_back, "10000", COMPONENT, "reader") == (
         grpc.StatusCode.NOT_FOUND, "party 10000 has no such grant")
+
+
+def test_who_grants_is_in_the_audit(auth, stubs, channel, database):
+    m = stubs.auth
+    subjects.put(database.url, "application", "granter", "administrator")
+    metadata = [("authorization", subjects.basic(subjects.put_key(database.url, "granter", "granter")))]
+    subjects.wait_known(channel, stubs)
+    grant = grant_of(stubs, "10000", ROLE, "audited")
+    for _ in range(2):
+        auth.PutPartyGrant(m.PutPartyGrantRequest(grant=grant), metadata=metadata)
+    auth.DeletePartyGrant(m.DeletePartyGrantRequest(grant=grant), metadata=metadata)
+    by_granter = ["granter", "{administrator}", "t", "t", "32", "granter"]
+    assert subjects.audited(database, "party_grant", '"audited"') == [
+        ["party_grant added", *by_granter], ["party_grant removed", *by_granter]]
 
 
 def test_grants_are_listed_in_order(auth, stubs, put):

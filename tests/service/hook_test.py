@@ -11,6 +11,7 @@ import pytest
 import observe
 import programs
 import raw_upstream
+import subjects
 
 Code = grpc.StatusCode
 HOOKS = ("client_authentication", "signature", "site_authentication", "permission")
@@ -200,10 +201,13 @@ def test_a_uri_is_sent_as_it_may_stand_in_a_url(hooks, third, registry, stubs):
     assert third.asked().path == "/may?who=%E2%98%83&x=%20&y=%7B%7D"
 
 
-def test_the_trace_goes_along_and_nobodys_credentials(hooks, third):
+def test_the_trace_goes_along_and_nobodys_credentials(hooks, third, channel, stubs, database):
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    subjects.put(database.url, "application", "asker", "administrator")
+    key = subjects.basic(subjects.put_key(database.url, "asker", "asker"))
+    subjects.wait_known(channel, stubs)
     hooks.ask("permission", metadata=(("traceparent", f"00-{trace}-00f067aa0ba902b7-01"),
-                                      ("authorization", "Bearer secret")))
+                                      ("authorization", key)))
     headers = third.asked().headers
     assert headers["traceparent"].split("-")[1] == trace and headers["junction-hops"] == "1"
     assert "authorization" not in headers

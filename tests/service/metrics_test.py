@@ -10,6 +10,7 @@ import pytest
 import observe
 import postgres
 import programs
+import subjects
 
 REGISTRY = "junction.v1.Registry/"
 
@@ -315,7 +316,10 @@ def test_refusals_before_a_method_are_logged_and_cut(database, stubs):
 
 def test_no_secret_is_logged(database, stubs):
     m = stubs.registry
-    secrets = ["s3cret-token", "s3cret-header", "s3cret-query", "s3cret-body"]
+    subjects.put(database.url, "application", "secretive", "administrator")
+    key = subjects.basic(subjects.put_key(database.url, "secretive", "secretive"))
+    secrets = [subjects.SECRET, key.split()[1], "s3cret-token", "s3cret-header", "s3cret-query",
+               "s3cret-body"]
     with programs.Upstream(lambda request: (500, {}, b"{}")) as up, \
             own_server(database, stubs, "--access-log", "all", "--log-level", "debug") as server:
         server.registry.RegisterServer(m.RegisterServerRequest(
@@ -325,7 +329,10 @@ def test_no_secret_is_logged(database, stubs):
         server.registry.Call(m.CallRequest(
             service="up2", action="go", header='{"Authorization":"Bearer s3cret-header"}',
             param='{"password":"s3cret-query"}', body="s3cret-body"),
-            metadata=[("authorization", "Bearer s3cret-token")])
+            metadata=[("authorization", key)])
+        with pytest.raises(grpc.RpcError):
+            server.registry.ListServers(m.ListServersRequest(),
+                                        metadata=[("authorization", "Bearer s3cret-token")])
         assert "s3cret-query" in up.requests[0].path
         server.stop()
         assert observe.logged(server, "call", method=REGISTRY + "Call")

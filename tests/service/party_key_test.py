@@ -9,6 +9,7 @@ import pytest
 import parties
 import postgres
 import programs
+import subjects
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,30 @@ def test_an_own_party_keeps_the_key_that_it_signs_with(auth, stubs, database):
         ["0"]]
     other = rotate(auth, stubs, "8888", stubs.auth.KEY_ALGORITHM_RSA_SHA256)
     assert other.algorithm == stubs.auth.KEY_ALGORITHM_RSA_SHA256
+
+
+def test_who_changes_keys_is_in_the_audit(auth, stubs, channel, database, ed25519):
+    m = stubs.auth
+    subjects.put(database.url, "application", "keeper", "administrator")
+    key = subjects.put_key(database.url, "keeper", "keeper")
+    subjects.wait_known(channel, stubs)
+    metadata = [("authorization", subjects.basic(key))]
+    made = auth.PutPartyKey(m.PutPartyKeyRequest(party_id="audited", public_key=ed25519.public),
+                            metadata=metadata).key
+    auth.DeletePartyKey(m.DeletePartyKeyRequest(party_id="audited", key_id=made.key_id),
+                        metadata=metadata)
+    parties.wait_for_keys(auth, stubs, "8888")
+    own = auth.RotatePartyKey(m.RotatePartyKeyRequest(party_id="8888"), metadata=metadata).key
+    by_keeper = ["keeper", "{administrator}", "t", "t", "32", "keeper"]
+    assert subjects.audited(database, "party_key", '"audited"') == [
+        ["party_key added", *by_keeper],
+        ["party_key removed", *by_keeper]]
+    assert subjects.audited(database, "party_key", own.key_id) == [
+        ["party_key added", *by_keeper]]
+    # What a server makes by itself is nobody's but its own.
+    first = parties.wait_for_keys(auth, stubs, "9999")[-1]
+    assert subjects.audited(database, "party_key", first.key_id) == [
+        ["party_key added", "", "", "f", "t", "0", ""]]
 
 
 def test_only_own_parties_have_keys_made(auth, stubs):

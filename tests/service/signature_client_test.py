@@ -1,24 +1,22 @@
-"""The built-in client authentication, against FATE Flow's way to sign a request, written anew in
-Python from its documents and its server (hook/flow/client_authentication.py of 1.11)."""
+"""The built-in client authentication, against FATE Flow's way to sign a request."""
 
-import base64
 import concurrent.futures
-import hashlib
-import hmac
+import functools
 import json
 import os
 import time
-import urllib.parse
-import uuid
 
 import grpc
 import pytest
 
+import fate_client
 import programs
+import subjects
 
 APP, SECRET = "client-1", "s3cret & more"
 MISSING = "requirement headers parameters: ['TIMESTAMP', 'NONCE', 'APP_KEY', 'SIGNATURE']"
 DENIED = (grpc.StatusCode.UNAUTHENTICATED, "signature authentication failed")
+signed = functools.partial(fate_client.signed, app=APP, secret=SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +38,6 @@ def server(database, secret_file):
 @pytest.fixture(scope="module")
 def auth(channel, stubs):
     return stubs.auth_grpc.AuthStub(channel)
-
-
-def signed(path, body=b"", form=None, secret=SECRET, app=APP, nonce=None, at=None):
-    """The headers of a client's request; body: only if it is JSON and not {}."""
-    headers = {"TIMESTAMP": str(round((time.time() if at is None else at) * 1000)),
-               "NONCE": nonce or str(uuid.uuid1()), "APP_KEY": app}
-    lines = [headers["TIMESTAMP"].encode(), headers["NONCE"].encode(), app.encode(),
-             path.rstrip("?").encode(), body,
-             urllib.parse.urlencode(sorted(form.items()), quote_via=urllib.parse.quote,
-                                    safe="-._~").encode() if form else b""]
-    headers["SIGNATURE"] = base64.b64encode(
-        hmac.new(secret.encode(), b"\n".join(lines), hashlib.sha1).digest()).decode()
-    return headers
 
 
 @pytest.fixture
@@ -217,14 +202,30 @@ def test_nonces_that_are_too_old_are_removed_and_free(ask, database):
     assert database.rows("SELECT nonce FROM auth.seen_nonce WHERE nonce ~ '^old-'") == [["old-7"]]
 
 
+def test_an_application_signs_with_its_access_keys(ask, channel, stubs, database):
+    subjects.put(database.url, "application", "signer")
+    good, ended = (subjects.put_key(database.url, "signer", name) for name in ("good", "ended"))
+    database.rows(f"UPDATE auth.access_key SET ends_at = now() WHERE id = '{ended}'")
+    sign = functools.partial(fate_client.signed, "/p", secret=subjects.SECRET)
+    subjects.wait_known(channel, stubs)
+    ask("/p", sign(app=good))
+    assert refusal(ask, "/p", sign(app=good, secret=subjects.SECRET + "s")) == DENIED
+    assert refusal(ask, "/p", sign(app=ended)) == DENIED
+    assert refusal(ask, "/p", sign(app=ended[:-1])) == DENIED
+    subjects.put(database.url, "application", "signer", disabled=True)
+    subjects.wait_known(channel, stubs)
+    assert refusal(ask, "/p", sign(app=good)) == DENIED
+
+
 def test_without_an_application_nobody_comes_in(database, stubs):
     server = programs.Server(database.url)
     try:
         with server.channel() as channel:
             auth = stubs.auth_grpc.AuthStub(channel)
-            assert refusal(auth.ClientAuthentication, stubs.auth.ClientAuthenticationRequest(
-                full_path="/p", headers=json.dumps(signed("/p")))) == (
-                grpc.StatusCode.UNAUTHENTICATED, "no client application is known")
+            for app in (APP, ""):
+                assert refusal(auth.ClientAuthentication, stubs.auth.ClientAuthenticationRequest(
+                    full_path="/p", headers=json.dumps({**signed("/p"), "APP_KEY": app}))) == (
+                    DENIED if app else (grpc.StatusCode.UNAUTHENTICATED, MISSING))
     finally:
         server.stop()
 

@@ -335,6 +335,19 @@ static void loopback_is_what_only_this_machine_reaches(void **state)
 		assert_false(option_loopback(others[i]));
 }
 
+static void what_is_called_on_this_machine_is_a_socket_or_loopback(void **state)
+{
+	static const char *const own[] = {
+		"unix:/run/x", "127.0.0.1:1", "127.8.9.10:1", "[::1]:1", "localhost:1"};
+	static const char *const others[] = {"", "127.0.0.1", "192.0.2.1:1", "0.0.0.0:1",
+		"[2001:db8::1]:1", "dns:///127.0.0.1:1", "unix", "localhost.example:1"};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		assert_true(option_local(own[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(option_local(others[i]));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, forget_environment, forget_environment)
@@ -355,6 +368,7 @@ int main(void)
 		TEST(addresses_are_host_and_port),
 		TEST(what_is_no_address_is_refused),
 		TEST(loopback_is_what_only_this_machine_reaches),
+		TEST(what_is_called_on_this_machine_is_a_socket_or_loopback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void a_database_is_all_that_is_needed(void **state)
 	assert_string_equal(c->database_url, "postgresql:///x");
 	assert_string_equal(c->addresses[0], "127.0.0.1:50051");
 	assert_null(c->addresses[1]);
-	assert_false(c->migrate);
+	assert_int_equal(c->command, COMMAND_SERVE);
 	assert_true(c->egress_loopback);
 	assert_true(c->egress_private);
 }
@@ -127,6 +127,7 @@ static void a_wrong_value_is_refused_by_name(void **state)
 	REFUSED("--rpc-threads", URL, "--rpc-threads=0");
 	REFUSED("serve", URL, "serve");
 	REFUSED("again", URL, "migrate", "again");
+	REFUSED("migrate", URL, "administrator", "migrate");
 }
 
 static void nodes_are_checked_unless_said(void **state)
@@ -178,10 +179,18 @@ static void what_is_kept_has_an_end(void **state)
 	REFUSED("--watch-patience-ms", URL, "--watch-patience-ms=99");
 }
 
-static void migrate_is_a_command(void **state)
+static void a_crash_leaves_no_core_unless_said(void **state)
+{
+	assert_false(READ(URL)->core_dumps);
+	assert_true(READ(URL, "--core-dumps")->core_dumps);
+}
+
+static void there_are_two_commands(void **state)
 {
 	const struct config *c = READ("migrate", URL);
-	assert_true(c->migrate);
+	assert_int_equal(c->command, COMMAND_MIGRATE);
+	c = READ("administrator", URL);
+	assert_int_equal(c->command, COMMAND_ADMINISTRATOR);
 }
 
 int main(void)
@@ -196,7 +205,8 @@ int main(void)
 		cmocka_unit_test(nodes_are_checked_unless_said),
 		cmocka_unit_test(searches_have_connections_and_a_time_of_their_own),
 		cmocka_unit_test(what_is_kept_has_an_end),
-		cmocka_unit_test(migrate_is_a_command),
+		cmocka_unit_test(a_crash_leaves_no_core_unless_said),
+		cmocka_unit_test(there_are_two_commands),
 	};
 	clearenv();
 	return cmocka_run_group_tests(tests, NULL, NULL);

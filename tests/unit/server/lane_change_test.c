@@ -86,6 +86,7 @@ static void errors_become_statuses_that_hold_no_sql(void **state)
 			"it refers to what is not there, or is referred to"},
 		{&raise_error, "JN404", "no server x", STATUS_NOT_FOUND, "no server x"},
 		{&raise_error, "JN409", "taken", STATUS_ALREADY_EXISTS, "taken"},
+		{&raise_error, "JN412", "the last one", STATUS_FAILED_PRECONDITION, "the last one"},
 		{&raise_error, "JN400", "name: too long", STATUS_INVALID_ARGUMENT,
 			"name: too long"},
 		{&raise_error, "40001", "secret", STATUS_ABORTED, "another change came in between"},

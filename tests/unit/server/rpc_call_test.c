@@ -111,7 +111,7 @@ static enum next hand_over(struct call *c)
 	return NEXT_LANE;
 }
 
-static call_step *steps[64] = {
+static call_step *steps[256] = {
 	[API_REGISTRY_GET_SERVER] = show_caller,
 	[API_REGISTRY_REGISTER_SERVER] = refuse_field,
 	[API_REGISTRY_DELETE_SERVER] = refuse,

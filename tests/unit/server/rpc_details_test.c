@@ -1,4 +1,5 @@
 /* What a status says in grpc-status-details-bin. */
+#include "google/protobuf/duration.pb-c.h"
 #include "google/rpc/error_details.pb-c.h"
 #include "proto/runtime/rpc_status.h"
 #include "server/rpc/internal.h"
@@ -11,7 +12,7 @@ static enum next refuse_as_told(struct call *c)
 	return failed(c);
 }
 
-static call_step *steps[64] = {[API_REGISTRY_GET_SERVER] = refuse_as_told};
+static call_step *steps[256] = {[API_REGISTRY_GET_SERVER] = refuse_as_told};
 static const char *listen_on[] = {"127.0.0.1:0", NULL};
 static struct trial trial;
 
@@ -72,7 +73,19 @@ static void a_third_partys_code_is_in_error_info(void **state)
 	assert_info(told->details[0], "-9223372036854775808");
 }
 
-static void a_status_without_either_has_no_details(void **state)
+static void when_to_try_again_is_in_retry_info(void **state)
+{
+	(void)state;
+	struct status s = {.code = STATUS_RESOURCE_EXHAUSTED, .message = "no", .retry_ms = 61001};
+	const Google__Rpc__Status *told = rpc_status(trial.arena, &s);
+	assert_int_equal(told->n_details, 1);
+	const Google__Rpc__RetryInfo *info =
+		read_detail(told->details[0], &google__rpc__retry_info__descriptor);
+	assert_int_equal(info->retry_delay->seconds, 61);
+	assert_int_equal(info->retry_delay->nanos, 1000000);
+}
+
+static void a_status_without_any_has_no_details(void **state)
 {
 	(void)state;
 	struct status s = {STATUS_NOT_FOUND, "no", NULL, 0};
@@ -99,7 +112,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_third_partys_code_is_in_error_info),
-		cmocka_unit_test(a_status_without_either_has_no_details),
+		cmocka_unit_test(when_to_try_again_is_in_retry_info),
+		cmocka_unit_test(a_status_without_any_has_no_details),
 		cmocka_unit_test(a_field_and_a_code_travel_together),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

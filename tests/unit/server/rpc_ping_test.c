@@ -7,7 +7,7 @@
 
 enum { FRAME_SETTINGS = 4, FRAME_PING = 6, FRAME_GOAWAY = 7, FLAG_ACK = 1, PINGS = 8 };
 
-static call_step *const steps[64];
+static call_step *const steps[256];
 static const char *listen_on[] = {"127.0.0.1:0", NULL};
 
 static int connect_to(const char *address)

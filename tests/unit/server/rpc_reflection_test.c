@@ -15,7 +15,7 @@ static enum next nothing(struct call *c)
 	return REPLY(c, &out);
 }
 
-static call_step *const steps[64] = {[API_REGISTRY_GET_SERVER] = nothing};
+static call_step *const steps[256] = {[API_REGISTRY_GET_SERVER] = nothing};
 static const char *listen_on[] = {"127.0.0.1:0", NULL};
 static struct trial trial;
 

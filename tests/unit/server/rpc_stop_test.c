@@ -20,7 +20,7 @@ static enum next end_well(struct call *c)
 	return REPLY(c, &out);
 }
 
-static call_step *const steps[64] = {
+static call_step *const steps[256] = {
 	[API_REGISTRY_LIST_SERVERS] = park,
 	[API_REGISTRY_GET_SERVER] = end_well,
 };
