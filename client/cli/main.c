@@ -167,6 +167,41 @@ static void *value_of(struct cli *cli, int index)
 	}
 }
 
+/* What the options read lives as long as the process. */
+static struct cli the_cli;
+
+static const struct option common[] = {
+	{"--server", "JUNCTION_SERVER", OPTION_STRING, &the_cli.server, "127.0.0.1:50051",
+		"ADDRESS", "Junction's gRPC address, HOST:PORT or unix:PATH."},
+	{"--ca", "JUNCTION_SERVER_CA", OPTION_STRING, &the_cli.ca, NULL, "FILE",
+		"Authorities (PEM) of the server's certificate; calls it over TLS."},
+	{"--cert", "JUNCTION_SERVER_CERT", OPTION_STRING, &the_cli.cert, NULL, "FILE",
+		"Certificate and chain (PEM) to show the server."},
+	{"--key", "JUNCTION_SERVER_KEY", OPTION_STRING, &the_cli.key, NULL, "FILE",
+		"That certificate's key (PEM, no passphrase)."},
+	{"--server-name", "JUNCTION_SERVER_NAME", OPTION_STRING, &the_cli.server_name, NULL, "NAME",
+		"Name that the server's certificate must have, if not the one in "
+		"--server."},
+	{"--token", "JUNCTION_TOKEN", OPTION_STRING, &the_cli.token, NULL, "TOKEN",
+		"Access token to show, instead of the login that is kept; others can see "
+		"what is on a command line, the variable they cannot.",
+		.secret = true},
+	{"--key-file", "JUNCTION_KEY_FILE", OPTION_STRING, &the_cli.key_file, NULL, "FILE",
+		"Access key to call with, instead of the login that is kept; see "
+		"create-key."},
+	{"--insecure-credentials", "JUNCTION_INSECURE_CREDENTIALS", OPTION_FLAG,
+		&the_cli.insecure_credentials, NULL, NULL,
+		"Send credentials to another machine in plain text, too."},
+	{"--namespace", "JUNCTION_NAMESPACE", OPTION_STRING, &the_cli.space, NULL, "NAME",
+		"Namespace to work in (the server's default is \"default\")."},
+	{"--timeout-ms", "JUNCTION_TIMEOUT_MS", OPTION_NUMBER, &the_cli.timeout_ms, "30000",
+		"milliseconds", "How long a call may take.", 1, 3600000},
+	{"--json", NULL, OPTION_FLAG, &the_cli.json, NULL, NULL,
+		"Print each response as one line of JSON."},
+};
+
+enum { COMMON = sizeof(common) / sizeof(*common) };
+
 int main(int argc, char **argv)
 {
 	/* All texts are UTF-8, whatever the environment says. */
@@ -174,56 +209,23 @@ int main(int argc, char **argv)
 		setlocale(LC_CTYPE, "");
 	/* What C core has to say is in the error already. */
 	setenv("GRPC_VERBOSITY", "NONE", 0);
-	/* Static: what the options read lives as long as the process. */
-	static struct cli cli;
-	cli.arena = arena_new(0);
-	const struct option common[] = {
-		{"--server", "JUNCTION_SERVER", OPTION_STRING, &cli.server, "127.0.0.1:50051",
-			"ADDRESS", "Junction's gRPC address, HOST:PORT or unix:PATH."},
-		{"--ca", "JUNCTION_SERVER_CA", OPTION_STRING, &cli.ca, NULL, "FILE",
-			"Authorities (PEM) of the server's certificate; calls it over TLS."},
-		{"--cert", "JUNCTION_SERVER_CERT", OPTION_STRING, &cli.cert, NULL, "FILE",
-			"Certificate and chain (PEM) to show the server."},
-		{"--key", "JUNCTION_SERVER_KEY", OPTION_STRING, &cli.key, NULL, "FILE",
-			"That certificate's key (PEM, no passphrase)."},
-		{"--server-name", "JUNCTION_SERVER_NAME", OPTION_STRING, &cli.server_name, NULL,
-			"NAME",
-			"Name that the server's certificate must have, if not the one in "
-			"--server."},
-		{"--token", "JUNCTION_TOKEN", OPTION_STRING, &cli.token, NULL, "TOKEN",
-			"Access token to show, instead of the login that is kept; others can see "
-			"what is on a command line, the variable they cannot.",
-			.secret = true},
-		{"--key-file", "JUNCTION_KEY_FILE", OPTION_STRING, &cli.key_file, NULL, "FILE",
-			"Access key to call with, instead of the login that is kept; see "
-			"create-key."},
-		{"--insecure-credentials", "JUNCTION_INSECURE_CREDENTIALS", OPTION_FLAG,
-			&cli.insecure_credentials, NULL, NULL,
-			"Send credentials to another machine in plain text, too."},
-		{"--namespace", "JUNCTION_NAMESPACE", OPTION_STRING, &cli.space, NULL, "NAME",
-			"Namespace to work in (the server's default is \"default\")."},
-		{"--timeout-ms", "JUNCTION_TIMEOUT_MS", OPTION_NUMBER, &cli.timeout_ms, "30000",
-			"milliseconds", "How long a call may take.", 1, 3600000},
-		{"--json", NULL, OPTION_FLAG, &cli.json, NULL, NULL,
-			"Print each response as one line of JSON."},
-	};
-	enum { COMMON = sizeof(common) / sizeof(*common) };
+	the_cli.arena = arena_new(0);
 	struct option options[COMMON + GIVEN_COUNT + 1] = {0};
 	memcpy(options, common, sizeof(common));
 	for (int i = 0; i < GIVEN_COUNT; i++)
 		options[COMMON + i] = (struct option){.name = parameters[i].flag,
 			.kind = parameters[i].kind,
-			.value = value_of(&cli, i),
+			.value = value_of(&the_cli, i),
 			.unit = parameters[i].unit,
 			.help = parameters[i].help};
 	struct option_program program = {.name = "junction",
 		.synopsis = "junction [OPTION...] COMMAND [ARGUMENT...]",
-		.purpose = cli_purpose(cli.arena),
+		.purpose = cli_purpose(the_cli.arena),
 		.options = options};
 	char **arguments;
 	option_read(&program, argc, argv, &arguments);
-	int code = run(&cli, arguments);
-	arena_free(&cli.arena);
+	int code = run(&the_cli, arguments);
+	arena_free(&the_cli.arena);
 	if (fflush(stdout) != 0) {
 		perror("junction: standard output");
 		return EXIT_REFUSED;
