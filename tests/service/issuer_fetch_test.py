@@ -163,7 +163,9 @@ def test_keys_stay_while_their_place_is_away(auth, server, key):
     with issuers.Site(other, port=site.port):
         observe.wait_until(lambda: auth.takes(token_of(other, "away")))
     assert len(complaints(server, "away")) == 1
-    assert "refused" in complaints(server, "away")[0]
+    # A connection that was kept may be what is noticed first.
+    why = complaints(server, "away")[0]
+    assert "connection refused" in why or "broke off before its answer" in why
     auth.delete("away")
 
 
