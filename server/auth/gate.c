@@ -101,23 +101,10 @@ static bool identify(
 
 /* --- may he ----------------------------------------------------------------------------------- */
 
-/* The caller, without what he wants. */
-static struct question caller_of(const struct call *c)
-{
-	bool user = c->caller.user.size > 0;
-
-	return (struct question){
-		.kind = user ? SUBJECT_USER : SUBJECT_APPLICATION,
-		.name = user ? c->caller.user : c->caller.application,
-		.more_roles = c->caller.claimed_roles,
-		.more_count = c->caller.claimed_count,
-	};
-}
-
 static bool ask(struct call *c, const struct directory *d, struct text service, struct text action,
 	struct text method)
 {
-	struct question q = caller_of(c);
+	struct question q = decide_caller(&c->caller);
 
 	q.service = arena_lower(c->arena, service);
 	q.action = action;
@@ -178,7 +165,7 @@ static bool may_run(struct call *c, const struct directory *d)
 static void note_roles(struct call *c, const struct directory *d)
 {
 	struct buffer array = {.arena = c->arena};
-	struct question who = caller_of(c);
+	struct question who = decide_caller(&c->caller);
 	size_t count;
 
 	if (c->method->access == API_ACCESS_READ)

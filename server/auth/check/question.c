@@ -12,13 +12,9 @@ static bool required(struct call *c, const char *path, const char *field, const 
 
 bool question_caller(struct call *c, const char *path, struct question *q)
 {
-	if (c->caller.user.size == 0 && c->caller.application.size == 0)
-		return status_field(&c->status, c->arena, path, "is required without credentials");
-	q->kind = c->caller.user.size ? SUBJECT_USER : SUBJECT_APPLICATION;
-	q->name = c->caller.user.size ? c->caller.user : c->caller.application;
-	q->more_roles = c->caller.claimed_roles;
-	q->more_count = c->caller.claimed_count;
-	return true;
+	*q = decide_caller(&c->caller);
+	return q->name.size > 0 ||
+	       status_field(&c->status, c->arena, path, "is required without credentials");
 }
 
 bool question_what(struct call *c, const char *path, const char *service, const char *action,

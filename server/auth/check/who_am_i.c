@@ -18,16 +18,9 @@ static void list_roles(struct call *c, const struct question *who, Auth__WhoAmIR
 enum next auth_who_am_i(struct call *c)
 {
 	Auth__WhoAmIResponse out = AUTH__WHO_AM_IRESPONSE__INIT;
-	const struct caller *caller = &c->caller;
-	bool user = caller->user.size > 0;
-	const struct question who = {
-		.kind = user ? SUBJECT_USER : SUBJECT_APPLICATION,
-		.name = user ? caller->user : caller->application,
-		.more_roles = caller->claimed_roles,
-		.more_count = caller->claimed_count,
-	};
+	const struct question who = decide_caller(&c->caller);
 
-	if (caller->anonymous)
+	if (c->caller.anonymous)
 		return REPLY(c, &out);
 	out.subject = store_subject_message(c->arena, subject_kind_word(who.kind), who.name);
 	list_roles(c, &who, &out);

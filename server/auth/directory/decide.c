@@ -9,6 +9,18 @@
 #include "server/auth/directory/pattern.h"
 #include "server/auth/identity/store.h"
 
+struct question decide_caller(const struct caller *caller)
+{
+	bool user = caller->user.size > 0;
+
+	return (struct question){
+		.kind = user ? SUBJECT_USER : SUBJECT_APPLICATION,
+		.name = user ? caller->user : caller->application,
+		.more_roles = caller->claimed_roles,
+		.more_count = caller->claimed_count,
+	};
+}
+
 /* The first rule of that service or one behind it. */
 static size_t find_service(const struct role *role, struct text service)
 {

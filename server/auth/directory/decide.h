@@ -19,6 +19,10 @@ struct question {
 	struct text method; /* in upper case */
 };
 
+/* Whoever makes a call, without what he wants. Its texts are the caller's; name is empty if he has
+ * not shown who he is. */
+struct question decide_caller(const struct caller *caller);
+
 bool decide(const struct directory *d, const struct question *q, int64_t now_ms);
 
 /* Why. Points into the directory; path is in the arena. */
