@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "server/db/array.h"
 #include "server/lane/errand.h"
-#include "server/registry/members.h"
+#include "server/lane/members.h"
 #include "server/registry/probe.h"
 #include "server/registry/targets.h"
 
@@ -50,6 +50,18 @@ static const struct statement set_health_statement = {
 	.sql = "SELECT registry.set_health($1::text[], $2::text[], $3::text[], $4::text[], "
 	       "$5::integer[], $6::text[], $7::text[], $8::boolean[], $9)",
 	.parameters = 9,
+};
+
+static const struct statement renew_member = {
+	.name = "registry_renew_member",
+	.sql = "SELECT registry.renew_member($1, $2 * interval '1 millisecond')",
+	.parameters = 2,
+};
+
+static const struct statement leave_member = {
+	.name = "registry_leave_member",
+	.sql = "SELECT registry.leave_member($1)",
+	.parameters = 1,
 };
 
 /* --- when ----------------------------------------------------------------------------------- */
@@ -404,6 +416,8 @@ struct checks *checks_start(const struct checks_options *options)
 		(struct errand){.lanes = options->lanes, .home = options->home, .landed = wrote};
 	init_lock(c);
 	c->members = members_start(&(struct members_options){
+		.renew = &renew_member,
+		.leave = &leave_member,
 		.lanes = options->lanes,
 		.home = options->home,
 		.name = options->server_name,

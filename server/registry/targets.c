@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "server/registry/members.h"
+#include "server/lane/members.h"
 
 struct target_group {
 	LIST_HEAD(, target) targets;

@@ -1,5 +1,5 @@
 /* Checks of real listeners, marked in a real PostgreSQL and brought back by the feed. */
-#include "server/registry/members.h"
+#include "server/lane/members.h"
 #include "tests/support/checks_trial.h"
 #include "tests/support/http_peer.h"
 #include "tests/support/postgres.h"

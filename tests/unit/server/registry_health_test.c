@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/lane/members.h"
 #include "server/registry/health.h"
-#include "server/registry/members.h"
 
 /* Time in intervals: the window is as long as the header says. */
 static const struct health_rules usual = {

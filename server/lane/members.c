@@ -2,7 +2,7 @@
  * Two errands: one that renews and reads the list, one that leaves. Leaving waits for a renewal
  * that is under way, which would enter this server again.
  */
-#include "server/registry/members.h"
+#include "server/lane/members.h"
 
 #include <stdlib.h>
 
@@ -22,18 +22,6 @@ struct members {
 
 	uint64_t *hashes;
 	size_t count, own; /* own: this server's place */
-};
-
-static const struct statement renew_statement = {
-	.name = "registry_renew_member",
-	.sql = "SELECT registry.renew_member($1, $2 * interval '1 millisecond')",
-	.parameters = 2,
-};
-
-static const struct statement leave_statement = {
-	.name = "registry_leave_member",
-	.sql = "SELECT registry.leave_member($1)",
-	.parameters = 1,
 };
 
 /* --- hashing -------------------------------------------------------------------------------- */
@@ -56,19 +44,19 @@ uint64_t members_hash(struct text name)
 	return mix(hash);
 }
 
-size_t members_choose(const uint64_t *members, size_t count, uint64_t node)
+size_t members_choose(const uint64_t *members, size_t count, uint64_t thing)
 {
 	size_t best = 0;
 
 	for (size_t i = 1; i < count; i++)
-		if (mix(members[i] ^ node) > mix(members[best] ^ node))
+		if (mix(members[i] ^ thing) > mix(members[best] ^ thing))
 			best = i;
 	return best;
 }
 
-bool members_mine(const struct members *m, uint64_t node)
+bool members_mine(const struct members *m, uint64_t thing)
 {
-	return m->count > 0 && !m->left && members_choose(m->hashes, m->count, node) == m->own;
+	return m->count > 0 && !m->left && members_choose(m->hashes, m->count, thing) == m->own;
 }
 
 /* --- renewing ------------------------------------------------------------------------------- */
@@ -112,7 +100,7 @@ static void send_leave(struct members *m)
 	CHECK(errand_begin(&m->leaving));
 	name = ARENA_NEW(m->leaving.arena, struct text);
 	*name = text_of(m->options.name);
-	errand_send(&m->leaving, &leave_statement, name);
+	errand_send(&m->leaving, m->options.leave, name);
 }
 
 static void renewed(struct errand *errand)
@@ -136,7 +124,7 @@ static void renew(void *arg)
 	parameters[0] = text_of(m->options.name);
 	parameters[1] = text_of(arena_printf(
 		m->renewing.arena, "%lld", (long long)(MEMBERS_MISSES * m->options.renew_ms)));
-	errand_send(&m->renewing, &renew_statement, parameters);
+	errand_send(&m->renewing, m->options.renew, parameters);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
