@@ -6,9 +6,9 @@
 #ifndef JUNCTION_SERVER_AUTH_DIRECTORY_PATTERN_H
 #define JUNCTION_SERVER_AUTH_DIRECTORY_PATTERN_H
 
-#include "base/text.h"
+#include "base/wildcard.h"
 
-enum { PATTERN_MAX = 255 }; /* bytes */
+enum { PATTERN_MAX = WILDCARD_MAX }; /* bytes */
 
 /* pattern: of at most PATTERN_MAX bytes. In time of at most the product of both sizes. */
 bool pattern_matches(struct text pattern, struct text action);
