@@ -1,14 +1,13 @@
 /* Clocks and UUIDs. A version-7 UUID carries the milliseconds and, in its first random bits, the
  * fraction of the millisecond (RFC 9562, 6.2, method 3), so that those of one process sort as they
- * were made. Random bits come from getrandom(2): a pool of our own would be copied by fork(). */
+ * were made. */
 #include "base/clock.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/check.h"
+#include "base/random.h"
 
 static struct timespec read_clock(clockid_t id)
 {
@@ -65,16 +64,6 @@ char *clock_local(struct arena *a, int64_t unix_ms)
 	char *out = arena_alloc(a, 32);
 	strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
 	return out;
-}
-
-static void random_bytes(unsigned char *bytes, size_t size)
-{
-	ssize_t got;
-
-	do
-		got = getrandom(bytes, size, 0);
-	while (got < 0 && errno == EINTR);
-	CHECK(got == (ssize_t)size); /* requests up to 256 bytes are never cut short */
 }
 
 static void write_uuid(char out[37], unsigned char b[16], int version)

@@ -50,9 +50,14 @@ struct text json_member_text(const struct json *object, struct text name, struct
  * like all proto3 JSON numbers, a string holding one. */
 bool json_int64(const struct json *value, int64_t *number);
 bool json_uint64(const struct json *value, uint64_t *number);
+/* Whether two numbers have the same value, exactly, however they are written; one with an exponent
+ * beyond 10^17 or -10^17 has only that of the same text. */
+bool json_number_equal(const struct json *a, const struct json *b);
 
 /* Appends a string with quotes and escapes; ill-formed UTF-8 becomes U+FFFD. */
 void json_write_string(struct buffer *b, struct text string);
+/* Appends JSON text without its line breaks, which mean nothing and would end the line. */
+void json_write_on_one_line(struct buffer *b, struct text json);
 /* Appends "name": , preceded by a comma unless the last byte opens an object. */
 void json_write_name(struct buffer *b, struct text name);
 /* Appends a comma unless the last byte opens an object or an array or is a colon. */

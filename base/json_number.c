@@ -77,23 +77,67 @@ static bool accumulate(struct text digits, int64_t zeros, uint64_t *magnitude)
 	return true;
 }
 
-static bool to_magnitude(struct text t, bool *negative, uint64_t *magnitude)
+/* digits * 10^power. */
+struct decimal {
+	bool negative;
+	struct text
+		digits; /* from the first to the last that is not 0, a point among them or not */
+	int64_t power;  /* of ten that the last digit stands for */
+	bool beyond;    /* the exponent is larger than any that power can tell */
+};
+
+static struct decimal to_decimal(struct text t)
 {
-	*negative = is(t, 0, '-');
-	size_t start = *negative, end = start;
+	struct decimal d = {.negative = is(t, 0, '-')};
+	size_t start = d.negative, end = start;
+
 	while (end < t.size && !is_any(t, end, "eE"))
 		end++;
 	size_t point = text_find(text_until(t, end), '.', start), last = end;
 	while (last > start && is_any(t, last - 1, "0."))
 		last--;
+	while (start < last && is_any(t, start, "0."))
+		start++;
+	int64_t exponent = read_exponent(text_from(t, end + 1));
+	d.digits = (struct text){t.data + start, last - start};
+	d.power = (int64_t)point - (int64_t)last + (last > point) + exponent;
+	d.beyond = exponent >= EXPONENT_MOST / 10 || exponent <= -EXPONENT_MOST / 10;
+	return d;
+}
+
+static bool to_magnitude(struct text t, bool *negative, uint64_t *magnitude)
+{
+	struct decimal d = to_decimal(t);
+
+	*negative = d.negative;
 	*magnitude = 0;
-	if (last == start)
+	if (d.digits.size == 0)
 		return true;
-	/* The power of ten that the last digit kept stands for. */
-	int64_t power = (int64_t)point - (int64_t)last + (last > point) +
-			read_exponent(text_from(t, end + 1));
-	return power >= 0 &&
-	       accumulate((struct text){t.data + start, last - start}, power, magnitude);
+	return d.power >= 0 && accumulate(d.digits, d.power, magnitude);
+}
+
+/* But for the points among them. */
+static bool same_digits(struct text a, struct text b)
+{
+	for (size_t i = 0, j = 0;; i++, j++) {
+		i += is(a, i, '.');
+		j += is(b, j, '.');
+		if (i == a.size || j == b.size)
+			return i == a.size && j == b.size;
+		if (a.data[i] != b.data[j])
+			return false;
+	}
+}
+
+bool json_number_equal(const struct json *a, const struct json *b)
+{
+	struct decimal x = to_decimal(a->raw), y = to_decimal(b->raw);
+
+	if (x.digits.size == 0 || y.digits.size == 0)
+		return x.digits.size == y.digits.size;
+	if (x.beyond || y.beyond)
+		return text_equal(a->raw, b->raw);
+	return x.negative == y.negative && x.power == y.power && same_digits(x.digits, y.digits);
 }
 
 static bool may_be_number(const struct json *value, struct text *number)

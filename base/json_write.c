@@ -78,3 +78,14 @@ void json_write_name(struct buffer *b, struct text name)
 	json_write_string(b, name);
 	buffer_add_char(b, ':');
 }
+
+void json_write_on_one_line(struct buffer *b, struct text json)
+{
+	char *to = buffer_reserve(b, json.size);
+
+	for (size_t i = 0; i < json.size; i++) {
+		if (json.data[i] != '\n' && json.data[i] != '\r')
+			*to++ = json.data[i];
+	}
+	b->size = (size_t)(to - b->data);
+}

@@ -1,4 +1,4 @@
-/* Percent: one pass to see whether anything is encoded, a second one into a copy. */
+/* Decoding: one pass to see whether anything is encoded, a second one into a copy. */
 #include "base/percent.h"
 
 static int hex_digit(char c)
@@ -55,4 +55,17 @@ const char *percent_decode(struct arena *a, struct text text, bool plus, struct 
 	if (text_utf8_error(*decoded) != decoded->size)
 		return "is not UTF-8";
 	return NULL;
+}
+
+struct text percent_encode(struct arena *a, struct text text, const char *also)
+{
+	struct buffer b = {.arena = a};
+	for (size_t i = 0; i < text.size; i++) {
+		char c = text.data[i];
+		if (c > ' ' && c <= '~' && c != '%' && !strchr(also, c))
+			buffer_add_char(&b, c);
+		else
+			buffer_printf(&b, "%%%02X", (unsigned char)c);
+	}
+	return buffer_text(&b);
 }

@@ -1,4 +1,4 @@
-/* Percent: decoding of path segments, query strings and forms. Any thread. */
+/* Percent: decoding of path segments, query strings and forms, encoding of headers. Any thread. */
 #ifndef JUNCTION_BASE_PERCENT_H
 #define JUNCTION_BASE_PERCENT_H
 
@@ -8,5 +8,9 @@
  * needed decoding, else a copy in the arena. Returns NULL, or what is wrong with it: a broken
  * escape, a NUL, bytes that are not UTF-8. */
 const char *percent_decode(struct arena *a, struct text text, bool plus, struct text *decoded);
+
+/* As a header may carry it, so that it can be decoded: %XX for '%', for what is not visible ASCII,
+ * and for the characters of also. In the arena. */
+struct text percent_encode(struct arena *a, struct text text, const char *also);
 
 #endif

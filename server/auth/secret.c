@@ -47,15 +47,6 @@ void secret_sha1(struct text t, unsigned char hash[20])
 	CHECK(SHA1((const unsigned char *)t.data, t.size, hash));
 }
 
-struct text secret_bytea(struct arena *a, const unsigned char *bytes, size_t size)
-{
-	char *hex = arena_alloc(a, 2 * size + 3);
-
-	memcpy(hex, "\\x", 2);
-	sodium_bin2hex(hex + 2, 2 * size + 1, bytes, size);
-	return (struct text){hex, 2 * size + 2};
-}
-
 bool secret_equal(const void *a, const void *b, size_t size)
 {
 	return sodium_memcmp(a, b, size) == 0;

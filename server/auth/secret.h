@@ -16,8 +16,6 @@ struct text secret_make(struct arena *a, size_t bytes);
 struct text secret_make_id(struct arena *a, size_t length);
 void secret_sha256(struct text t, unsigned char hash[SECRET_HASH]);
 void secret_sha1(struct text t, unsigned char hash[20]);
-/* "\x..." as PostgreSQL reads a bytea. */
-struct text secret_bytea(struct arena *a, const unsigned char *bytes, size_t size);
 bool secret_equal(const void *a, const void *b, size_t size);
 /* Overwrites it, also if nobody reads it afterwards. */
 void secret_wipe(void *bytes, size_t size);

@@ -4,6 +4,7 @@
  */
 #include "server/auth/identity/store.h"
 #include "server/auth/secret.h"
+#include "server/db/bytea.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"
 
@@ -85,8 +86,8 @@ enum next auth_create_access_key(struct call *c)
 	parameters[1] = text_of(
 		arena_printf(c->arena, "ak-%.*s", TEXT_ARGS(secret_make_id(c->arena, ID_LETTERS))));
 	parameters[3] = text_of(in->title);
-	parameters[4] = secret_bytea(c->arena, sha256, sizeof(sha256));
-	parameters[5] = secret_bytea(c->arena, sha1, sizeof(sha1));
+	parameters[4] = bytea_text(c->arena, sha256, sizeof(sha256));
+	parameters[5] = bytea_text(c->arena, sha1, sizeof(sha1));
 	return change(c, &create_key, parameters, created);
 }
 

@@ -3,6 +3,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/secret.h"
 #include "server/auth/token/token.h"
+#include "server/db/bytea.h"
 
 enum { ID_SIZE = 36, RANDOM_BYTES = 32, RANDOM_SIZE = 43 };
 
@@ -15,7 +16,7 @@ static struct text hash_of(struct arena *a, struct text token)
 	unsigned char hash[SECRET_HASH];
 
 	secret_sha256(token, hash);
-	return secret_bytea(a, hash, sizeof(hash));
+	return bytea_text(a, hash, sizeof(hash));
 }
 
 struct session session_next(struct arena *a, struct text id)

@@ -110,6 +110,31 @@ static void other_types_are_no_integers(void **state)
 	assert_false(json_int64(NULL, &number));
 }
 
+static void numbers_are_equal_by_value(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool equal;
+	} cases[] = {{"1", "1", true}, {"1", "1.0", true}, {"1", "10e-1", true},
+		{"1", "0.1E+1", true}, {"100", "1e2", true}, {"0", "-0.00e9", true},
+		{"0", "0e99999999999999999999", true}, {"-1.5", "-15e-1", true}, {"1", "-1", false},
+		{"1", "0", false}, {"1", "10", false}, {"1", "1.1", false}, {"12", "1.2", false},
+		{"0.12", "0.012", false}, {"101", "1.01e2", true}, {"10.10", "101e-1", true},
+		{"123456789012345678901234567890", "12345678901234567890123456789e1", true},
+		{"123456789012345678901234567890", "123456789012345678901234567891", false},
+		{"1e100000000000000000", "10e99999999999999999", true},
+		{"1e99999999999999999999", "1e99999999999999999999", true},
+		{"1e99999999999999999999", "1e99999999999999999998", false},
+		{"1e-99999999999999999999", "1e99999999999999999999", false}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct json *a = read(cases[i].a), *b = read(cases[i].b);
+		if (json_number_equal(a, b) != cases[i].equal ||
+			json_number_equal(b, a) != cases[i].equal)
+			fail_msg("%s and %s", cases[i].a, cases[i].b);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -119,6 +144,7 @@ int main(void)
 		TEST(unsigned_numbers_reach_their_own_limits),
 		TEST(strings_may_hold_the_number),
 		TEST(other_types_are_no_integers),
+		TEST(numbers_are_equal_by_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,24 @@ static void nul_and_ill_formed_utf8_are_refused(void **state)
 	assert_refused("\xff");
 }
 
+static void what_a_header_may_not_carry_is_encoded(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *plain, *encoded;
+	} rows[] = {{"a-Z_0/~!", "a-Z_0/~!"}, {" a b\t\x7f", "%20a%20b%09%7F"}, {"100%", "100%25"},
+		{"中", "%E4%B8%AD"}, {"a.b", "a%2Eb"}, {"", ""}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct text encoded = percent_encode(arena, text_of(rows[i].plain), "."), back;
+		assert_int_equal(encoded.size, strlen(rows[i].encoded));
+		assert_memory_equal(
+			encoded.data ? encoded.data : "", rows[i].encoded, encoded.size);
+		assert_null(percent_decode(arena, encoded, false, &back));
+		assert_true(text_equal(back, text_of(rows[i].plain)));
+	}
+	assert_true(text_equal(percent_encode(arena, (struct text){"\0", 1}, ""), TEXT("%00")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +105,7 @@ int main(void)
 		cmocka_unit_test(plus_is_a_blank_only_in_a_query),
 		cmocka_unit_test(a_broken_escape_is_refused),
 		cmocka_unit_test(nul_and_ill_formed_utf8_are_refused),
+		cmocka_unit_test(what_a_header_may_not_carry_is_encoded),
 	};
 	return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -1,5 +1,6 @@
-/* Arrays as PostgreSQL itself reads them. */
+/* Arrays, and bytes, as PostgreSQL itself reads them. */
 #include "server/db/array.h"
+#include "server/db/bytea.h"
 #include "tests/support/lane_trial.h"
 #include "tests/support/postgres.h"
 
@@ -91,12 +92,22 @@ static void numbers_and_nothing(void **state)
 	assert_string_equal(ask(&total, &array, NULL), "9223372036854775806 of 3");
 }
 
+static void bytes_are_written_as_postgresql_reads_them(void **state)
+{
+	struct text t = bytea_text(arena, "\x00\xff\x1a", 3);
+
+	assert_int_equal(t.size, 8);
+	assert_string_equal(t.data, "\\x00ff1a");
+	assert_string_equal(bytea_text(arena, NULL, 0).data, "\\x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_element_arrives_as_it_was),
 		cmocka_unit_test(what_has_no_data_is_null),
 		cmocka_unit_test(numbers_and_nothing),
+		cmocka_unit_test(bytes_are_written_as_postgresql_reads_them),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
