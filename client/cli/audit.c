@@ -2,19 +2,18 @@
  * audit, audit-write and audit-export. What a person asks for is made a request in JSON, and that
  * one as any other; records that are written come as JSON anyway.
  */
-#define _XOPEN_SOURCE 700 /* strptime */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "api.gen.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "client/cli/cli.h"
 #include "junction/v1/audit.pb-c.h"
+#include "proto/runtime/time_text.h"
 
-enum { PAGE = 1000, LIMIT = 100, COLUMNS = 6 };
+enum { PAGE = 1000, COLUMNS = 6 };
 
 #define DAY INT64_C(86400000)
 
@@ -29,30 +28,13 @@ static bool time_before_now(const char *given, int64_t *ms)
 	return true;
 }
 
-static bool time_of_calendar(const char *given, int64_t *ms)
-{
-	static const char *const formats[] = {
-		"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"};
-
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		struct tm tm = {.tm_isdst = -1};
-		const char *rest = strptime(given, formats[i], &tm);
-		if (!rest || (*rest && strcmp(rest, "Z") != 0))
-			continue;
-		*ms = (int64_t)(*rest ? timegm(&tm) : mktime(&tm)) * 1000;
-		return true;
-	}
-	return false;
-}
-
 /* fallback: if it is not given. False after a complaint. */
 static bool read_time(struct cli *cli, enum parameter_index index, int64_t fallback, int64_t *ms)
 {
 	const char *given = cli->given[index].text;
 
 	*ms = fallback;
-	if (!given || time_before_now(given, ms) || text_to_int64(text_of(given), ms) ||
-		time_of_calendar(given, ms))
+	if (!given || time_before_now(given, ms) || !moment_from_text(text_of(given), ms))
 		return true;
 	return cli_usage(
 		       "%s: \"%s\" is no time such as 30m, 7d, 2026-11-22 or '2026-11-22 08:30:00'",
@@ -142,14 +124,12 @@ int cli_audit(struct cli *cli, const struct command *command, char **arguments)
 	const struct api_method *method = &api_methods[command->method];
 	struct buffer text = {.arena = cli->arena};
 	struct junction_reply *reply = NULL;
-	int64_t left = LIMIT;
+	int64_t left;
 	int code = EXIT_DONE;
 	bool first = true;
 
-	if (cli->given[GIVEN_LIMIT].text &&
-		(!text_to_int64(text_of(cli->given[GIVEN_LIMIT].text), &left) || left < 1))
-		return cli_usage("--limit: must be a number from 1 on");
-	if (!begin_request(cli, &text, clock_unix_ms() - DAY, true, arguments[0]))
+	if (!cli_limit(cli, &left) ||
+		!begin_request(cli, &text, clock_unix_ms() - DAY, true, arguments[0]))
 		return EXIT_USAGE;
 	buffer_add_char(&text, '}');
 	Audit__FindRequest *request = (Audit__FindRequest *)cli_message(

@@ -2,6 +2,8 @@
  * leap day is the last of its year; eras of 400 years are all of one length. */
 #include "proto/runtime/time_text.h"
 
+#include <time.h>
+
 #define SECONDS_LEAST  INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
 #define SECONDS_MOST   INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 #define DURATION_MOST  INT64_C(315576000000)
@@ -11,6 +13,16 @@
 #define DAYS_TO_1970   719468 /* from 0000-03-01 */
 #define TIMESTAMP_RULE "must be a time like 1972-01-01T10:00:20.021Z"
 #define DURATION_RULE  "must be a number of seconds like -1.5s"
+#define MOMENT_RULE                                                                                \
+	"must be milliseconds since 1970, or a time such as 2026-11-22T08:30:00Z, "                \
+	"2026-11-22T08:30:00.5+08:00 or 2026-11-22 08:30:00"
+#define CALENDAR_RULE "is no time of the calendar"
+
+/* A time as it stands on a calendar and a clock. */
+struct reading {
+	int64_t year, month, day, hour, minute, second;
+	int32_t nanos;
+};
 
 static int64_t days_from_date(int64_t year, int64_t month, int64_t day)
 {
@@ -81,42 +93,122 @@ static bool take_fraction(struct text *t, int32_t *nanos)
 	return size > 1;
 }
 
-/* "Z", or "+01:30", in seconds. */
-static bool read_offset(struct text t, int64_t *offset)
+/* Moves behind that character, if it is what comes. */
+static bool take_char(struct text *t, char c)
 {
-	int64_t hours, minutes;
+	bool is = t->size > 0 && *t->data == c;
+
+	*t = text_from(*t, is);
+	return is;
+}
+
+/* "Z", or "+01:30", in seconds; loose: "+0130" and "+01", too. */
+static bool read_offset(struct text t, bool loose, int64_t *offset)
+{
+	int64_t hours, minutes = 0;
 	bool negative = text_starts(t, TEXT("-"));
 
 	*offset = 0;
 	if (text_equal(t, TEXT("Z")))
 		return true;
-	if (!negative && !text_starts(t, TEXT("+")))
+	if (!take_char(&t, negative ? '-' : '+') || !take_digits(&t, 2, 0, &hours))
 		return false;
-	t = text_from(t, 1);
-	if (!take_digits(&t, 2, ':', &hours) || !take_digits(&t, 2, 0, &minutes) || t.size > 0 ||
-		hours > 23 || minutes > 59)
+	bool whole = loose && t.size == 0;
+	if (!whole && ((!take_char(&t, ':') && !loose) || !take_digits(&t, 2, 0, &minutes)))
 		return false;
 	*offset = (hours * 60 + minutes) * (negative ? -60 : 60);
-	return true;
+	return t.size == 0 && hours <= 23 && minutes <= 59;
+}
+
+/* "2026-11-22" */
+static bool take_date(struct text *t, struct reading *r)
+{
+	return take_digits(t, 4, '-', &r->year) && take_digits(t, 2, '-', &r->month) &&
+	       take_digits(t, 2, 0, &r->day);
+}
+
+/* "08:30:00.5"; the seconds may be missing if optional. */
+static bool take_clock(struct text *t, bool optional, struct reading *r)
+{
+	if (!take_digits(t, 2, ':', &r->hour) || !take_digits(t, 2, 0, &r->minute))
+		return false;
+	if (!text_starts(*t, TEXT(":")))
+		return optional;
+	*t = text_from(*t, 1);
+	return take_digits(t, 2, 0, &r->second) && take_fraction(t, &r->nanos);
+}
+
+static bool is_of_calendar(const struct reading *r)
+{
+	return r->month >= 1 && r->month <= 12 && r->day >= 1 &&
+	       r->day <= days_in_month(r->year, r->month) && r->hour <= 23 && r->minute <= 59 &&
+	       r->second <= 59;
+}
+
+/* Since 1970, as if it were UTC. */
+static int64_t seconds_of(const struct reading *r)
+{
+	return days_from_date(r->year, r->month, r->day) * DAY + r->hour * 3600 + r->minute * 60 +
+	       r->second;
+}
+
+static int64_t seconds_of_local(const struct reading *r)
+{
+	struct tm tm = {.tm_year = (int)r->year - 1900,
+		.tm_mon = (int)r->month - 1,
+		.tm_mday = (int)r->day,
+		.tm_hour = (int)r->hour,
+		.tm_min = (int)r->minute,
+		.tm_sec = (int)r->second,
+		.tm_isdst = -1};
+
+	return mktime(&tm);
 }
 
 const char *timestamp_from_text(struct text t, int64_t *seconds, int32_t *nanos)
 {
-	int64_t year, month, day, hour, minute, second, offset;
+	struct reading r = {0};
+	int64_t offset;
 
-	if (!take_digits(&t, 4, '-', &year) || !take_digits(&t, 2, '-', &month) ||
-		!take_digits(&t, 2, 'T', &day) || !take_digits(&t, 2, ':', &hour) ||
-		!take_digits(&t, 2, ':', &minute) || !take_digits(&t, 2, 0, &second) ||
-		!take_fraction(&t, nanos) || !read_offset(t, &offset))
+	if (!take_date(&t, &r) || !take_char(&t, 'T') || !take_clock(&t, false, &r) ||
+		!read_offset(t, false, &offset))
 		return TIMESTAMP_RULE;
-	if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 ||
-		minute > 59 || second > 59)
-		return "is no time of the calendar";
-	*seconds = days_from_date(year, month, day) * DAY + hour * 3600 + minute * 60 + second -
-		   offset;
+	if (!is_of_calendar(&r))
+		return CALENDAR_RULE;
+	*nanos = r.nanos;
+	*seconds = seconds_of(&r) - offset;
 	if (*seconds < SECONDS_LEAST || *seconds > SECONDS_MOST)
 		return "must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z";
 	return NULL;
+}
+
+static const char *moment_of_calendar(struct text t, int64_t *unix_ms)
+{
+	struct reading r = {0};
+	int64_t offset = 0;
+
+	if (!take_date(&t, &r))
+		return MOMENT_RULE;
+	bool has_clock = take_char(&t, 'T') || take_char(&t, ' ');
+	if (has_clock && !take_clock(&t, true, &r))
+		return MOMENT_RULE;
+	bool local = t.size == 0;
+	if (!local && (!has_clock || !read_offset(t, true, &offset)))
+		return MOMENT_RULE;
+	if (!is_of_calendar(&r))
+		return CALENDAR_RULE;
+	int64_t seconds = local ? seconds_of_local(&r) : seconds_of(&r) - offset;
+	*unix_ms = seconds * 1000 + r.nanos / 1000000;
+	return NULL;
+}
+
+const char *moment_from_text(struct text t, int64_t *unix_ms)
+{
+	const char *fault = text_to_int64(t, unix_ms) ? NULL : moment_of_calendar(t, unix_ms);
+
+	if (!fault && (*unix_ms < SECONDS_LEAST * 1000 || *unix_ms >= (SECONDS_MOST + 1) * 1000))
+		fault = "must be of the years 1 to 9999";
+	return fault;
 }
 
 const char *duration_from_text(struct text t, int64_t *seconds, int32_t *nanos)
