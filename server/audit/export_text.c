@@ -7,17 +7,6 @@
 
 /* --- NDJSON ----------------------------------------------------------------------------------- */
 
-static void add_on_one_line(struct buffer *out, struct text json)
-{
-	char *to = buffer_reserve(out, json.size);
-
-	for (size_t i = 0; i < json.size; i++) {
-		if (json.data[i] != '\n' && json.data[i] != '\r')
-			*to++ = json.data[i];
-	}
-	out->size = (size_t)(to - out->data);
-}
-
 void export_text_json(struct buffer *out, const struct text values[AUDIT_FIELDS])
 {
 	buffer_add_char(out, '{');
@@ -32,7 +21,7 @@ void export_text_json(struct buffer *out, const struct text values[AUDIT_FIELDS]
 			buffer_add_text(out, values[i]);
 			break;
 		case AUDIT_KIND_JSON:
-			add_on_one_line(out, values[i]);
+			json_write_on_one_line(out, values[i]);
 			break;
 		default:
 			json_write_string(out, values[i]);

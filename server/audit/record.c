@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "proto/runtime/guard.h"
 #include "server/audit/field.h"
+#include "server/db/bytea.h"
 #include "server/registry/node_health.h"
 
 enum {
@@ -226,19 +227,15 @@ static bool check_ext(struct arena *a, struct text ext, struct status *status)
 	return good;
 }
 
-/* "\x" and the SHA-256 in hex, as PostgreSQL reads a bytea. */
+/* SHA-256. */
 static struct text hash(struct arena *a, const Audit__WriteRequest *in)
 {
 	struct text wire = guard_pack(a, &in->base);
-	struct buffer out = {.arena = a};
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size;
 
 	CHECK(EVP_Digest(wire.data, wire.size, digest, &size, EVP_sha256(), NULL));
-	buffer_add_text(&out, TEXT("\\x"));
-	for (unsigned i = 0; i < size; i++)
-		buffer_printf(&out, "%02x", digest[i]);
-	return buffer_text(&out);
+	return bytea_text(a, digest, size);
 }
 
 bool record_read(struct arena *a, const struct caller *caller, const Audit__WriteRequest *in,
@@ -279,6 +276,39 @@ bool record_result(struct arena *a, const struct rows *rows, int row, Audit__Wri
 	metric_add(&records, result->repeated ? REPEATED : WRITTEN, 1);
 	return true;
 }
+
+/* --- many of one call ------------------------------------------------------------------------- */
+
+static enum write_step read_one(
+	struct write *w, const struct caller *caller, const ProtobufCMessage *in)
+{
+	struct record *record = w->thing;
+
+	w->job.columns = record->columns;
+	return record_read(w->arena, caller, (const Audit__WriteRequest *)in, record,
+		       &w->outcome.status)
+		       ? WRITE_GO
+		       : WRITE_REFUSED;
+}
+
+static enum write_step finish_one(struct write *w, const struct rows *rows, int row)
+{
+	Audit__WriteResult result;
+
+	if (!record_result(w->arena, rows, row, &result, &w->outcome.status))
+		return WRITE_REFUSED;
+	w->outcome.id = result.id;
+	w->outcome.number = result.time;
+	w->outcome.repeated = result.repeated;
+	return WRITE_GO;
+}
+
+const struct writes_kind record_writes = {
+	.log = &record_log,
+	.thing = sizeof(struct record),
+	.read = read_one,
+	.finish = finish_one,
+};
 
 /* --- reads of the log ------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 #define JUNCTION_SERVER_AUDIT_RECORD_H
 
 #include "junction/v1/audit.pb-c.h"
-#include "server/call.h"
+#include "server/writes.h"
 
 enum { RECORD_COLUMNS = 19 };
 
@@ -28,6 +28,9 @@ bool record_read(struct arena *a, const struct caller *caller, const Audit__Writ
  * key has written something else) or INTERNAL. The result's texts live in the arena. */
 bool record_result(struct arena *a, const struct rows *rows, int row, Audit__WriteResult *result,
 	struct status *status);
+
+/* Many of them in one call: an outcome's number is the receipt, milliseconds since 1970. */
+extern const struct writes_kind record_writes;
 
 /* Namespaces that only the server writes. */
 #define RECORD_AUDIT TEXT("junction.audit")

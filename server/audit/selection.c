@@ -1,14 +1,8 @@
-/*
- * Paths into ext are kept sorted, so that those which go on with a name stand together, and the one
- * that ends there comes first. A record's ext is read in memory of its own: as a tree it takes a
- * hundred times its size.
- */
+/* A record's ext is read in memory of its own: as a tree it takes a hundred times its size. */
 #include "server/audit/selection.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
-#include "base/json.h"
+#include "base/json_part.h"
 #include "proto/runtime/field.h"
 
 #define EXT TEXT("ext.")
@@ -31,19 +25,6 @@ static const struct text *read_path(struct arena *a, struct text path)
 		from = end + 1;
 	}
 	return names;
-}
-
-static int compare_paths(const void *one, const void *other)
-{
-	const struct text *a = *(const struct text *const *)one;
-	const struct text *b = *(const struct text *const *)other;
-
-	for (; a->data && b->data; a++, b++) {
-		int order = text_compare(*a, *b);
-		if (order)
-			return order;
-	}
-	return (a->data != NULL) - (b->data != NULL);
 }
 
 static bool read_name(struct arena *a, struct text name, struct selection *selection)
@@ -81,8 +62,7 @@ bool selection_read(struct arena *a, char *const *names, size_t count, bool with
 		return true;
 	}
 	selection->fields[AUDIT_EXT] = true;
-	qsort(selection->ext_paths, selection->ext_path_count, sizeof(*selection->ext_paths),
-		compare_paths);
+	json_sort_paths(selection->ext_paths, selection->ext_path_count);
 	return true;
 }
 
@@ -112,53 +92,6 @@ const char *selection_columns(struct arena *a, const struct selection *selection
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* The first of the paths from which on none has a smaller name at that depth. */
-static size_t find_name(const struct text **paths, size_t count, size_t depth, struct text name)
-{
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (text_compare(paths[middle][depth], name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* What these paths name in the object; none of them ends before that depth. Nothing if that is
- * nothing. */
-static void write_part(struct buffer *out, const struct json *object, const struct text **paths,
-	size_t count, size_t depth)
-{
-	size_t begin = out->size;
-
-	buffer_add_char(out, '{');
-	size_t empty = out->size;
-	for (const struct json *m = object->first; m; m = m->next) {
-		size_t first = find_name(paths, count, depth, m->name), end = first,
-		       before = out->size;
-
-		while (end < count && text_equal(paths[end][depth], m->name))
-			end++;
-		if (first == end)
-			continue;
-		json_write_name(out, m->name);
-		size_t value = out->size;
-		if (!paths[first][depth + 1].data || m->type == JSON_ARRAY)
-			buffer_add_text(out, m->raw);
-		else if (m->type == JSON_OBJECT)
-			write_part(out, m, paths + first, end - first, depth + 1);
-		if (out->size == value)
-			out->size = before;
-	}
-	if (out->size == empty)
-		out->size = begin;
-	else
-		buffer_add_char(out, '}');
-}
-
 struct text selection_ext(struct arena *a, const struct selection *selection, struct text object)
 {
 	struct arena *tree = arena_new(0);
@@ -167,7 +100,7 @@ struct text selection_ext(struct arena *a, const struct selection *selection, st
 	struct buffer part = {.arena = a};
 
 	if (json)
-		write_part(&part, json, selection->ext_paths, selection->ext_path_count, 0);
+		json_write_part(&part, json, selection->ext_paths, selection->ext_path_count);
 	arena_free(&tree);
 	return part.size > 0 ? buffer_text(&part) : (struct text){0};
 }

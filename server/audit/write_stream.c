@@ -1,7 +1,7 @@
 /* A stream of records: the next one is received while others are under way, and takes the memory
  * that it came in along. */
 #include "proto/runtime/rpc_status.h"
-#include "server/audit/writes.h"
+#include "server/audit/record.h"
 #include "steps.gen.h"
 
 enum { REFUSALS_MOST = 100 };
@@ -40,7 +40,7 @@ static enum next receive(struct call *c)
 
 static enum next received(struct call *c)
 {
-	const Audit__WriteRequest *in = call_request(c, Audit__WriteRequest);
+	const ProtobufCMessage *in = c->request;
 
 	if (!in)
 		return writes_wait(c, 0, answer);
@@ -50,6 +50,6 @@ static enum next received(struct call *c)
 
 enum next audit_write_stream(struct call *c)
 {
-	writes_begin(c, REFUSALS_MOST, false);
+	writes_begin(c, &record_writes, REFUSALS_MOST, false);
 	return receive(c);
 }

@@ -163,12 +163,18 @@ static void on_arrival(struct loop_task *task)
 	lane_thread_wake(t);
 }
 
+static struct lane_thread *thread_for(struct lanes *lanes, const struct append_job *job)
+{
+	if (!job->key.size && !job->line)
+		return lane_thread_here(lanes);
+	uint32_t number = job->key.size ? lane_key_hash(job->key) : job->line;
+	return &lanes->threads[number % (uint32_t)lanes->options.threads];
+}
+
 bool lane_append(struct lanes *lanes, struct append_job *job)
 {
 	const struct append_log *log = job->log;
-	struct lane_thread *t = job->key.size ? &lanes->threads[lane_key_hash(job->key) %
-								(uint32_t)lanes->options.threads]
-					      : lane_thread_here(lanes);
+	struct lane_thread *t = thread_for(lanes, job);
 	CHECK(log->batch >= 1 && log->batch <= ROWS_MOST);
 	CHECK(log->columns == log->statement->parameters);
 	if (!lane_admit(lanes, &t->append.queued))

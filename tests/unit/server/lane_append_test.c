@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -99,6 +100,11 @@ static void append_many(void *arg)
 		CHECK(lane_append(lanes, &jobs[i].job));
 }
 
+static void append_one(void *put)
+{
+	CHECK(lane_append(lanes, &((struct put *)put)->job));
+}
+
 static void append_together(void)
 {
 	trial_together(lane_loop(lanes, 0), append_many, NULL);
@@ -163,6 +169,49 @@ static void rows_without_key_keep_the_order_of_their_thread_from_batch_to_batch(
 		0);
 	assert_int_equal(test_sql_number(url, "SELECT count(DISTINCT xmin::text) FROM entry"),
 		(MANY + 255) / 256);
+}
+
+/* Handed over by two lane threads in turn; says how many connections wrote them. */
+static long writers_of_a_line(unsigned line)
+{
+	static const struct statement insert_writers = {"insert_writers",
+		INPUT ", done AS (INSERT INTO entry (value, extra) SELECT value, "
+		      "pg_backend_pid()::text FROM input ORDER BY position) "
+		      "SELECT position, value FROM input",
+		3};
+	static const struct append_log log = {
+		.statement = &insert_writers, .columns = 3, .batch = 4};
+	struct lanes *one = lanes;
+	struct lanes_options options = trial_options(url);
+	lanes = lanes_start(&options);
+	while (!lanes_ready(lanes))
+		usleep(1000);
+	prepare_many(40);
+	for (int i = 0; i < put_count; i++) {
+		jobs[i].job.log = &log;
+		jobs[i].job.key = TEXT("");
+		jobs[i].job.line = line;
+		trial_together(lane_loop(lanes, i % 2), append_one, &jobs[i]);
+	}
+	for (int i = 0; i < put_count; i++)
+		assert_int_equal(ending_await(&jobs[i].ending), STATUS_OK);
+	lanes_stop(&lanes);
+	lanes = one;
+	return test_sql_number(url, "SELECT count(DISTINCT extra) FROM entry");
+}
+
+static void rows_of_a_line_keep_their_order_whoever_hands_them_over(void **state)
+{
+	assert_int_equal(writers_of_a_line(0), 2);
+	for (unsigned line = 1; line < 4; line++) {
+		empty(NULL);
+		assert_int_equal(writers_of_a_line(line), 1);
+		assert_int_equal(
+			test_sql_number(url,
+				"SELECT count(*) FROM (SELECT value::int - lag(value::int) "
+				"OVER (ORDER BY at) AS step FROM entry) s WHERE step <> 1"),
+			0);
+	}
 }
 
 static void texts_arrive_as_given(void **state)
@@ -325,6 +374,7 @@ int main(void)
 		TEST(a_bad_row_fails_alone),
 		TEST(rows_of_equal_key_keep_their_order_even_around_a_bad_one),
 		TEST(rows_without_key_keep_the_order_of_their_thread_from_batch_to_batch),
+		TEST(rows_of_a_line_keep_their_order_whoever_hands_them_over),
 		TEST(texts_arrive_as_given),
 		TEST(a_text_that_holds_nul_is_refused_alone),
 		TEST(an_input_row_without_result_is_told_by_row_minus_one),
