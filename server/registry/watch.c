@@ -6,22 +6,17 @@
  * asked, afterwards, how far it has been forgotten: had it been before the cursor, or were the
  * cursor behind its end, then there is a snapshot instead. A snapshot holds on to the services as
  * they were at one revision and sends them part by part; the cursor stands behind that revision.
- *
- * Watches are listed, so that one whose client does not take its message can be broken off.
  */
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/queue.h>
-
 #include "junction/v1/registry.pb-c.h"
+#include "server/patience.h"
 #include "server/registry/change_rows.h"
 #include "server/registry/message.h"
 #include "server/registry/registry.h"
 #include "server/registry/registry_store.h"
-#include "server/registry/watch.h"
 #include "steps.gen.h"
 
 #define STOPPING "the server is stopping: resume this watch elsewhere"
+#define TOO_SLOW "this watch is read too slowly: resume it after the last cursor"
 
 enum {
 	CHANGES_EACH = RECENT_MOST, /* in one message at most */
@@ -30,11 +25,9 @@ enum {
 };
 
 struct watch {
-	LIST_ENTRY(watch) others;
-	struct call *call;
+	struct patience patience;
 	struct recent_wish wish;
 	struct cursor cursor;
-	_Atomic int64_t sending_since; /* on clock_now(); 0: no message is under way */
 
 	/* The snapshot. */
 	struct service_list services;
@@ -49,46 +42,12 @@ struct watch {
 	Registry__WatchResponse *found;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static LIST_HEAD(, watch) watches = LIST_HEAD_INITIALIZER(watches);
-
-/* --- the list of them ----------------------------------------------------------------------- */
-
-static void enlist(struct watch *w)
-{
-	pthread_mutex_lock(&lock);
-	LIST_INSERT_HEAD(&watches, w, others);
-	pthread_mutex_unlock(&lock);
-}
-
 static void leave(struct call *c)
 {
 	struct watch *w = c->state;
 
-	pthread_mutex_lock(&lock);
-	LIST_REMOVE(w, others);
-	pthread_mutex_unlock(&lock);
+	patience_end(&w->patience);
 	service_list_release(&w->services);
-}
-
-void watches_break_off_slow(int64_t patience_ms)
-{
-	int64_t since = clock_now() - patience_ms * CLOCK_MS;
-	struct watch *w;
-
-	bool stopping = stream_lane_draining(call_streams());
-
-	pthread_mutex_lock(&lock);
-	LIST_FOREACH(w, &watches, others)
-	{
-		int64_t sending = atomic_load(&w->sending_since);
-		if (sending != 0 && stopping)
-			call_break_off(w->call, STATUS_UNAVAILABLE, STOPPING);
-		else if (sending != 0 && sending < since)
-			call_break_off(w->call, STATUS_RESOURCE_EXHAUSTED,
-				"this watch is read too slowly: resume it after the last cursor");
-	}
-	pthread_mutex_unlock(&lock);
 }
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -98,8 +57,7 @@ static enum next send_response(
 {
 	struct watch *w = c->state;
 
-	atomic_store(&w->sending_since, clock_now());
-	return STREAM_SEND(c, out, more, then);
+	return patience_send(&w->patience, &out->base, more, then);
 }
 
 /* --- the snapshot --------------------------------------------------------------------------- */
@@ -280,7 +238,7 @@ static enum next follow(struct call *c)
 	struct recent *recent = registry_recent();
 	struct recent_batch batch;
 
-	atomic_store(&w->sending_since, 0);
+	patience_sent(&w->patience);
 	service_list_release(&w->services);
 	if (stream_lane_draining(call_streams()))
 		return fail(c, STATUS_UNAVAILABLE, STOPPING);
@@ -305,12 +263,11 @@ enum next registry_watch(struct call *c)
 		return failed(c);
 	if (*in->after && !cursor_read(text_of(in->after), &w->cursor))
 		return fail_field(c, "after", "must be a cursor that Watch has sent");
-	w->call = c;
 	w->wish = (struct recent_wish){.space = c->caller.space,
 		.service_key = index_key(text_of(in->service), c->arena),
 		.most_bytes = BYTES_EACH};
 	c->state = w;
 	c->at_end = leave;
-	enlist(w);
+	patience_begin(&w->patience, c, TOO_SLOW, STOPPING);
 	return *in->after ? follow(c) : take_snapshot(c, NULL);
 }

@@ -1,7 +1,7 @@
 /* Explain and ListPermissions: the rules that count for a subject. */
 #include "server/auth/check/question.h"
-#include "server/auth/identity/page.h"
 #include "server/auth/identity/store.h"
+#include "server/page.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"
 

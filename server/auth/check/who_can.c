@@ -4,8 +4,8 @@
 
 #include "base/check.h"
 #include "server/auth/check/question.h"
-#include "server/auth/identity/page.h"
 #include "server/auth/identity/store.h"
+#include "server/page.h"
 #include "steps.gen.h"
 
 enum { SUBJECTS = 1000, SUBJECTS_MOST = 10000, KEY_PARTS = 2 };

@@ -1,6 +1,6 @@
 /* PutGrant, ListGrants, DeleteGrant. */
-#include "server/auth/identity/page.h"
 #include "server/auth/identity/store.h"
+#include "server/page.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"
 

@@ -1,9 +1,9 @@
 /* PutRole, GetRole, ListRoles, DeleteRole. */
 #include "base/json.h"
 #include "base/table.h"
-#include "server/auth/identity/page.h"
 #include "server/auth/identity/store.h"
 #include "server/db/array.h"
+#include "server/page.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"
 

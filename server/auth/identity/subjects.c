@@ -1,8 +1,8 @@
 /* PutSubject, GetSubject, ListSubjects, DeleteSubject. */
 #include "base/json.h"
-#include "server/auth/identity/page.h"
 #include "server/auth/identity/store.h"
 #include "server/db/array.h"
+#include "server/page.h"
 #include "server/registry/message.h"
 #include "steps.gen.h"
 

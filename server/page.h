@@ -3,8 +3,8 @@
  * before it, so that what is added or removed meanwhile makes a list neither skip nor repeat
  * another. Any thread.
  */
-#ifndef JUNCTION_SERVER_AUTH_IDENTITY_PAGE_H
-#define JUNCTION_SERVER_AUTH_IDENTITY_PAGE_H
+#ifndef JUNCTION_SERVER_PAGE_H
+#define JUNCTION_SERVER_PAGE_H
 
 #include "server/call.h"
 

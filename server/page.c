@@ -1,5 +1,5 @@
 /* A token is the parts of the key, each ended by a line feed, in base64 for URLs. */
-#include "server/auth/identity/page.h"
+#include "server/page.h"
 
 #include "base/base64.h"
 
