@@ -153,11 +153,13 @@ static bool take(struct follower *f)
 	struct follower_step *s = &f->step;
 
 	f->failing = false;
+	/* A load that comes in pages may be lost again at once: then watch() asks for the next. */
 	if (s->lost) {
-		f->stale = true; /* watch() asks: not again and again at once */
-		return false;
+		f->stale = true;
+		return !f->what->page;
 	}
-	if (s->first)
+	/* Changes lead on only, also when it has been led further by follower_skip() meanwhile. */
+	if (s->first && (s->loading || s->position > f->position))
 		f->position = s->position;
 	s->position = f->position;
 	f->paging = s->loading && s->more;
@@ -196,6 +198,14 @@ static void arrived(struct sql_job *job, const struct rows *rows, const struct s
 		landed(&f->landing);
 	else
 		loop_post(f->home, &f->landing);
+}
+
+void follower_skip(struct follower *f, int64_t revision)
+{
+	if (revision <= f->position)
+		return;
+	f->position = revision;
+	atomic_store(&f->applied, revision);
 }
 
 static void begin_step(struct follower *f)

@@ -56,6 +56,10 @@ int64_t follower_revision(const struct follower *f);
 /* On clock_now(): readers see all that was committed before; the start until it has been loaded.
  * Any thread. */
 int64_t follower_current_at(const struct follower *f);
+/* What is followed has been brought up to that revision by other means, as it does not need the log
+ * for it: what is asked for next is after it. Changes that come nevertheless are read and applied.
+ * Home. */
+void follower_skip(struct follower *f, int64_t revision);
 /* After the lanes have stopped. NULL allowed; clears the pointer. */
 void follower_free(struct follower **f);
 

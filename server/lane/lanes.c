@@ -53,6 +53,11 @@ uint32_t lane_key_hash(struct text key)
 	return hash;
 }
 
+int lanes_threads(const struct lanes *lanes)
+{
+	return lanes->options.threads;
+}
+
 struct loop *lane_loop(struct lanes *lanes, int thread)
 {
 	CHECK(thread >= 0 && thread < lanes->options.threads);

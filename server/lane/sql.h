@@ -66,7 +66,9 @@ struct append_log {
 struct append_job {
 	struct loop_task task;
 	const struct append_log *log;
-	struct text key;            /* empty: equal to no other */
+	struct text key; /* empty: equal to no other */
+	unsigned line; /* without a key: those of an equal one, but 0, keep the order in which they
+			  are handed over, whoever does it */
 	const struct text *columns; /* data NULL is SQL NULL; live until done() */
 	int64_t deadline;
 	const atomic_bool *cancelled;
@@ -87,6 +89,7 @@ bool lane_change(struct lanes *lanes, struct sql_job *job);
 bool lane_search(struct lanes *lanes, struct sql_job *job);
 bool lane_append(struct lanes *lanes, struct append_job *job);
 
+int lanes_threads(const struct lanes *lanes);
 /* A lane thread's loop: its own tasks and timers may be added there. */
 struct loop *lane_loop(struct lanes *lanes, int thread); /* thread 0 to threads - 1 */
 

@@ -336,6 +336,64 @@ static void one_that_gives_up_its_own_change_is_told_that_it_is_committed(void *
 	waiting_free(w);
 }
 
+static void skip_now(void *arg)
+{
+	follower_skip(follower, *(int64_t *)arg);
+}
+
+static void skip_to(int64_t revision)
+{
+	trial_together(lane_loop(lanes, 0), skip_now, &revision);
+}
+
+static void wait_until_current(void)
+{
+	struct waiting_call *w = start_waiting();
+
+	waiting_await(w);
+	assert_int_equal(w->call.status.code, STATUS_OK);
+	waiting_free(w);
+}
+
+static void what_is_skipped_is_not_read(void **state)
+{
+	start_follower(HOUR_MS, NULL);
+	await_ready();
+	test_sql(url, PUT(1) "; " PUT(2));
+	skip_to(2);
+	assert_int_equal(follower_revision(follower), 2);
+	test_sql(url, PUT(3));
+	wait_until_current();
+	assert_int_equal(atomic_load(&memory.shown), BIT(3));
+	assert_int_equal(follower_revision(follower), 3);
+	skip_to(1);
+	assert_int_equal(follower_revision(follower), 3);
+}
+
+/* The statement under way has seen less than what is skipped. */
+static void what_is_skipped_meanwhile_is_not_read_either(void **state)
+{
+	start_follower(HOUR_MS, NULL);
+	await_ready();
+	test_sql(url, PUT(1));
+	gate = PQconnectdb(url);
+	PQclear(PQexec(gate, "SELECT pg_advisory_lock(" LOCK ")"));
+	struct waiting_call *w = start_waiting();
+	test_sql_await(url, BLOCKED, 1);
+	test_sql(url, PUT(2));
+	struct waiting_call *second = waiting_start(lane_loop(lanes, 1), 2, wait_visible);
+	skip_to(2);
+	waiting_await(second); /* though no statement can end */
+	assert_int_equal(second->call.status.code, STATUS_OK);
+	waiting_free(second);
+	PQfinish(gate);
+	waiting_await(w);
+	waiting_free(w);
+	assert_int_equal(follower_revision(follower), 2);
+	wait_until_current();
+	assert_int_equal(atomic_load(&memory.shown), BIT(1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +410,9 @@ int main(void)
 		cmocka_unit_test_teardown(
 			one_that_gives_up_its_own_change_is_told_that_it_is_committed,
 			stop_follower),
+		cmocka_unit_test_teardown(what_is_skipped_is_not_read, stop_follower),
+		cmocka_unit_test_teardown(
+			what_is_skipped_meanwhile_is_not_read_either, stop_follower),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
