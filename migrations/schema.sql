@@ -39,6 +39,18 @@ CREATE SCHEMA auth;
 COMMENT ON SCHEMA auth IS 'Whom Junction trusts, and with what.';
 
 --
+-- Name: event; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA event;
+
+--
+-- Name: SCHEMA event; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA event IS 'Events, who gets them, and how each delivery went. event, delivery and transition are only ever added to, and dropped by months as a whole.';
+
+--
 -- Name: registry; Type: SCHEMA; Schema: -; Owner: -
 --
 
@@ -82,6 +94,82 @@ CREATE TYPE audit.severity AS ENUM (
 --
 
 COMMENT ON TYPE audit.severity IS 'Severities of syslog (RFC 5424), the least severe first: severity >= ''error'' works.';
+
+--
+-- Name: confirm_mode; Type: TYPE; Schema: event; Owner: -
+--
+
+CREATE TYPE event.confirm_mode AS ENUM (
+    'auto',
+    'explicit'
+);
+
+--
+-- Name: TYPE confirm_mode; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TYPE event.confirm_mode IS 'auto: what is delivered is done, unless refused within the ack window. explicit: it waits again unless confirmed within it.';
+
+--
+-- Name: state; Type: TYPE; Schema: event; Owner: -
+--
+
+CREATE TYPE event.state AS ENUM (
+    'waiting',
+    'leased',
+    'delivered',
+    'confirmed',
+    'failed',
+    'dead'
+);
+
+--
+-- Name: TYPE state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TYPE event.state IS 'waiting: nobody has it. leased: somebody has, until the lease ends. delivered: its target took it; done if due is NULL. failed: it waits for its next attempt. confirmed, dead: for good.';
+
+--
+-- Name: listed; Type: TYPE; Schema: event; Owner: -
+--
+
+CREATE TYPE event.listed AS (
+	event text,
+	event_id text,
+	group_name text,
+	member text,
+	state event.state,
+	attempt integer,
+	at bigint,
+	due bigint,
+	reason text,
+	"time" bigint,
+	"position" bigint,
+	queue_id integer
+);
+
+--
+-- Name: TYPE listed; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TYPE event.listed IS 'A delivery as ListDeliveries shows it; times in milliseconds since 1970.';
+
+--
+-- Name: target; Type: TYPE; Schema: event; Owner: -
+--
+
+CREATE TYPE event.target AS ENUM (
+    'pull',
+    'stream',
+    'url',
+    'service'
+);
+
+--
+-- Name: TYPE target; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TYPE event.target IS 'Where a subscription''s events go: pull: who asks for them; stream: Subscribe; url, service: they are pushed by HTTP.';
 
 --
 -- Name: begin_transfers(uuid[], text[], text[], text[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: api_reader; Owner: -
@@ -3050,6 +3138,2180 @@ END;
 COMMENT ON FUNCTION auth.who_can(service_name text, action_name text, method_name text) IS 'The users and applications for which auth.check() of that service, action or path, and method is true, by kind and name.';
 
 --
+-- Name: append(text[], boolean[], bigint[], text[], text[], text[], bytea[], text[], text[], text[], text[], bytea[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.append(ids text[], given boolean[], revisions bigint[], namespaces text[], names text[], datas text[], seals bytea[], key_ids text[], keys text[], group_names text[], queues text[], hashes bytea[], user_names text[], applications text[], addresses text[], nodes text[], trace_ids text[]) RETURNS TABLE(r_place integer, r_position bigint, r_previous bigint, r_outcome text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	before bigint;
+	first bigint;
+	known bigint;
+	left_out integer[] := '{}';
+	kept integer[];
+BEGIN
+	PERFORM pg_advisory_xact_lock(6024025);
+	SELECT r.matching, p.last_value INTO known, before FROM event.revision r, event.last_position p;
+	first := greatest(before + 1, event.position_at(clock_timestamp()));
+	r_position := 0;
+	r_previous := 0;
+	IF known > ANY (revisions) THEN
+		FOR r_place, r_outcome IN
+			SELECT i.place, 'stale' FROM unnest(revisions) WITH ORDINALITY AS i (revision, place)
+			WHERE i.revision < known ORDER BY i.place
+		LOOP
+			left_out := left_out || r_place;
+			RETURN NEXT;
+		END LOOP;
+	END IF;
+	IF true = ANY (given) THEN
+		FOR r_place, r_position, r_outcome IN
+			SELECT i.place, coalesce(k.position, first - 1 + i.first_place),
+				CASE WHEN i.hash = coalesce(k.body_hash, i.first_hash) THEN 'repeated' ELSE 'conflict' END
+			FROM (SELECT g.namespace, g.id, g.hash, g.place,
+					first_value(g.hash) OVER same AS first_hash,
+					first_value(g.place) OVER same AS first_place
+				FROM unnest(namespaces, ids, hashes, given) WITH ORDINALITY
+					AS g (namespace, id, hash, given, place)
+				WHERE g.given AND g.place <> ALL (left_out)
+				WINDOW same AS (PARTITION BY g.namespace, g.id ORDER BY g.place)) AS i
+			LEFT JOIN LATERAL (SELECT e.position, coalesce(e.body_hash, '') AS body_hash
+				FROM event.event e WHERE e.event_id = i.id AND e.namespace = i.namespace LIMIT 1) k ON true
+			WHERE k.position IS NOT NULL OR i.place > i.first_place
+			ORDER BY i.place
+		LOOP
+			left_out := left_out || r_place;
+			RETURN NEXT;
+		END LOOP;
+	END IF;
+	IF cardinality(left_out) = cardinality(ids) THEN
+		RETURN;
+	ELSIF cardinality(left_out) > 0 THEN
+		kept := ARRAY(SELECT p FROM generate_series(1, cardinality(ids)) AS p
+			WHERE p <> ALL (left_out) ORDER BY p);
+	END IF;
+	PERFORM setval('event.last_position', first - 1 + coalesce(kept[cardinality(kept)], cardinality(ids)));
+	IF '{}' <> ANY (queues) THEN
+		INSERT INTO event.delivery AS d (queue_id, position, key)
+		SELECT q.id, first - 1 + i.place, i.key
+		FROM unnest(queues, keys) WITH ORDINALITY AS i (queues, key, place)
+		CROSS JOIN LATERAL unnest(i.queues::integer[]) AS q (id)
+		WHERE i.place <> ALL (left_out);
+	END IF;
+	RETURN QUERY
+	INSERT INTO event.event AS e (position, time, namespace, event_id, name, data, sealed, key_id, key,
+		group_name, queues, body_hash, user_name, application, address, node, trace_id)
+	SELECT first - 1 + i.place, event.time_at(first), i.namespace, i.id, i.name, i.data, i.sealed,
+		i.key_id, i.key, i.group_name, i.queues::integer[], i.hash, i.user_name, i.application,
+		i.address, i.node, i.trace_id
+	FROM unnest(ids, namespaces, names, datas, seals, key_ids, keys, group_names, queues, hashes,
+		user_names, applications, addresses, nodes, trace_ids) WITH ORDINALITY
+		AS i (id, namespace, name, data, sealed, key_id, key, group_name, queues, hash, user_name,
+		application, address, node, trace_id, place)
+	WHERE i.place <> ALL (left_out)
+	RETURNING (e.position - first + 1)::integer, e.position,
+		CASE WHEN kept IS NULL AND e.position > first THEN e.position - 1
+			ELSE coalesce(first - 1
+				+ kept[array_position(kept, (e.position - first + 1)::integer) - 1], before) END,
+		'published';
+END $$;
+
+--
+-- Name: FUNCTION append(ids text[], given boolean[], revisions bigint[], namespaces text[], names text[], datas text[], seals bytea[], key_ids text[], keys text[], group_names text[], queues text[], hashes bytea[], user_names text[], applications text[], addresses text[], nodes text[], trace_ids text[]); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.append(ids text[], given boolean[], revisions bigint[], namespaces text[], names text[], datas text[], seals bytea[], key_ids text[], keys text[], group_names text[], queues text[], hashes bytea[], user_names text[], applications text[], addresses text[], nodes text[], trace_ids text[]) IS 'Publishes a batch of events, one array element each, in the order of the elements; queues: the text of an array. Gives for each its place from 1 and what came of it: published, with its position and that of the event before it in the log; repeated: the publisher gave an id that is there, or comes earlier in the batch, with the same body, position is that event''s; conflict: with another body; stale: who gets it was decided before that changed, nothing was written. One batch at a time: the lock is held until the commit, so that positions are in commit order.';
+
+--
+-- Name: backlog(integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.backlog(of_queue integer) RETURNS TABLE(r_open bigint, r_oldest timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	WITH low AS MATERIALIZED (SELECT event.low_water_of(of_queue) AS position)
+	SELECT least(count(*), 10000), event.time_at(min(d.position))
+	FROM ((SELECT i.position FROM event.delivery i
+			WHERE i.queue_id = of_queue AND i.position > (SELECT low.position FROM low)
+			ORDER BY i.position LIMIT 10000)
+		UNION
+		(SELECT i.position FROM event.delivery i
+			WHERE i.queue_id = of_queue AND i.position > (SELECT low.position FROM low)
+			ORDER BY i.position DESC LIMIT 10000)) AS d
+	LEFT JOIN LATERAL (SELECT x.state, x.due FROM event.transition x
+		WHERE x.queue_id = of_queue AND x.position = d.position
+		ORDER BY x.number DESC LIMIT 1) t ON true
+	WHERE event.is_open(t.state, t.due)
+$$;
+
+--
+-- Name: FUNCTION backlog(of_queue integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.backlog(of_queue integer) IS 'How many deliveries of a queue are open, counted up to 10,000, and since when the oldest of them. Where many are behind an open one, it looks at the oldest and the newest 10,000.';
+
+--
+-- Name: candidates(text, text, text, boolean, bigint, bigint, integer, integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer) RETURNS TABLE(r_position bigint, r_queue_id integer)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	IF of_event_id IS NOT NULL THEN
+		RETURN QUERY SELECT d.r_position, d.r_queue_id
+		FROM event.deliveries_of(of_namespace, of_event_id) d
+		WHERE d.r_group = coalesce(of_group, d.r_group) AND d.r_position >= lowest
+			AND (d.r_position, d.r_queue_id) < (before_position, before_queue)
+		ORDER BY d.r_position DESC, d.r_queue_id DESC LIMIT most;
+	ELSIF dead THEN
+		RETURN QUERY SELECT d.position, q.id
+		FROM event.queue q CROSS JOIN LATERAL (SELECT DISTINCT t.position FROM event.transition t
+			WHERE t.queue_id = q.id AND t.state = 'dead' AND t.position >= lowest
+				AND t.position <= before_position AND (t.position, q.id) < (before_position, before_queue)
+			ORDER BY t.position DESC LIMIT most) d
+		WHERE q.namespace = of_namespace AND q.group_name = coalesce(of_group, q.group_name)
+		ORDER BY d.position DESC, q.id DESC LIMIT most;
+	ELSIF of_group IS NOT NULL THEN
+		RETURN QUERY SELECT d.position, q.id
+		FROM event.queue q CROSS JOIN LATERAL (SELECT i.position FROM event.delivery i
+			WHERE i.queue_id = q.id AND i.position >= lowest
+				AND i.position <= before_position AND (i.position, q.id) < (before_position, before_queue)
+			ORDER BY i.position DESC LIMIT most) d
+		WHERE q.namespace = of_namespace AND q.group_name = of_group
+		ORDER BY d.position DESC, q.id DESC LIMIT most;
+	ELSE
+		-- One more, since that at before_position may be gone through.
+		RETURN QUERY SELECT e.position, i.id
+		FROM (SELECT x.position, x.namespace, x.queues FROM event.event x
+			WHERE x.position >= lowest AND x.position <= before_position
+			ORDER BY x.position DESC LIMIT most + 1) e
+		LEFT JOIN LATERAL (SELECT unnest(e.queues) AS id
+			UNION SELECT d.queue_id FROM event.queue q
+			JOIN event.delivery d ON d.queue_id = q.id AND d.position = e.position
+			WHERE q.namespace = of_namespace AND q.group_name = 'default') i ON e.namespace = of_namespace
+		WHERE e.position < before_position OR i.id < before_queue
+		ORDER BY e.position DESC, i.id DESC LIMIT most;
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer) IS 'Deliveries before one in the list, the newest event first: of an event, of those that are or were dead, of a group, or all; of these also, without a queue, events that are of another namespace or go to nobody.';
+
+--
+-- Name: conclude(integer[], bigint[], integer[], event.state[], text[], uuid[], integer[], bigint[], integer[], text[], double precision[], text[]); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.conclude(queue_ids integer[], positions bigint[], numbers integer[], outcomes event.state[], holders text[], subscription_ids uuid[], attempts integer[], retry_ms bigint[], statuses integer[], codes text[], latencies double precision[], reasons text[]) RETURNS TABLE(r_place integer, r_number integer, r_state event.state, r_attempt integer, r_due_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+	RETURN QUERY
+	WITH asked AS MATERIALIZED (
+		SELECT i.*, clock_timestamp() AS now, coalesce(t.number, 0) AS last_number,
+			t.state AS last_state, t.attempt AS last_attempt, t.due AS last_due,
+			coalesce(t.holder = i.holder AND t.attempt = i.attempt AND t.number = i.number + 1
+				AND t.confirmed_by IS NULL AND t.state <> 'leased', false) AS repeated,
+			-- Its lease is the last word, or went with the database before anybody else had one.
+			coalesce(t.state = 'leased' AND t.attempt = i.attempt
+				OR t.number < i.number AND event.is_open(t.state, t.due), true) AS counts,
+			s.confirm = 'explicit' AS explicit, coalesce(s.ack_window_ms, 600000) AS ack_window_ms,
+			CASE WHEN i.outcome = 'failed'
+				THEN event.retry_ms(i.subscription_id, i.attempt, i.retry) END AS next_ms
+		FROM unnest(queue_ids, positions, numbers, outcomes, holders, subscription_ids, attempts,
+			conclude.retry_ms, statuses, codes, latencies, reasons) WITH ORDINALITY
+			AS i (queue_id, position, number, outcome, holder, subscription_id, attempt, retry, status,
+			code, latency_ms, reason, place)
+		LEFT JOIN LATERAL (SELECT x.number, x.state, x.attempt, x.due, x.holder, x.confirmed_by
+			FROM event.transition x WHERE x.queue_id = i.queue_id AND x.position = i.position
+			ORDER BY x.number DESC LIMIT 1) t ON true
+		LEFT JOIN event.subscription s ON s.id = i.subscription_id
+		WHERE t.number IS NOT NULL OR (SELECT true FROM event.delivery d
+			WHERE d.queue_id = i.queue_id AND d.position = i.position)),
+	written AS (
+		INSERT INTO event.transition AS t (queue_id, position, number, state, at, due, attempt, holder,
+			subscription_id, status, code, latency_ms, reason)
+		SELECT a.queue_id, a.position, a.last_number + 1,
+			CASE WHEN NOT a.counts THEN a.last_state
+				WHEN a.outcome = 'failed' AND a.next_ms IS NULL THEN 'dead'
+				ELSE a.outcome END,
+			a.now,
+			CASE WHEN NOT a.counts THEN a.last_due
+				WHEN a.outcome = 'failed' THEN a.now + a.next_ms * interval '1 millisecond'
+				WHEN a.outcome = 'delivered' AND a.explicit
+					THEN a.now + a.ack_window_ms * interval '1 millisecond' END,
+			CASE WHEN NOT a.counts THEN a.last_attempt
+				WHEN a.outcome = 'waiting' THEN a.attempt - 1
+				ELSE a.attempt END,
+			a.holder, a.subscription_id, a.status, a.code, a.latency_ms, a.reason
+		FROM asked a
+		WHERE NOT a.repeated AND NOT (a.outcome = 'waiting' AND NOT a.counts)
+		ORDER BY a.queue_id, a.position
+		ON CONFLICT DO NOTHING
+		RETURNING t.queue_id, t.position, t.number, t.state, t.attempt, t.due)
+	SELECT a.place::integer, coalesce(w.number, a.last_number), coalesce(w.state, a.last_state),
+		coalesce(w.attempt, a.last_attempt),
+		event.due_ms(CASE WHEN w.number IS NULL THEN a.last_due ELSE w.due END)
+	FROM asked a LEFT JOIN written w ON w.queue_id = a.queue_id AND w.position = a.position
+	WHERE w.number IS NOT NULL OR a.repeated OR a.outcome = 'waiting'
+	ORDER BY a.place;
+END $$;
+
+--
+-- Name: FUNCTION conclude(queue_ids integer[], positions bigint[], numbers integer[], outcomes event.state[], holders text[], subscription_ids uuid[], attempts integer[], retry_ms bigint[], statuses integer[], codes text[], latencies double precision[], reasons text[]); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.conclude(queue_ids integer[], positions bigint[], numbers integer[], outcomes event.state[], holders text[], subscription_ids uuid[], attempts integer[], retry_ms bigint[], statuses integer[], codes text[], latencies double precision[], reasons text[]) IS 'Writes what came of leases, which numbers name: delivered, failed (tried again by the schedule, not before retry_ms, or dead), dead, confirmed, or waiting: given back as if it had not been taken. What somebody else has decided meanwhile stands, and the result is written beside it. May be repeated. Gives for each how it stands now; without a row: somebody was faster just now, it is to be repeated.';
+
+--
+-- Name: configure_service(text, text, json); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.configure_service(of_namespace text, of_service text, specs json) RETURNS TABLE(r_added integer, r_removed integer)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	names text[] := ARRAY(SELECT i ->> 'name' FROM json_array_elements(specs) AS i);
+	other text;
+	spec json;
+BEGIN
+	PERFORM event.lock_subscriptions();
+	SELECT s.name INTO other FROM event.subscription s
+	WHERE s.namespace = of_namespace AND s.name = ANY (names)
+		AND NOT (s.origin = 'configuration' AND lower(s.service) = lower(of_service))
+	ORDER BY s.name LIMIT 1;
+	IF other IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN409', MESSAGE = format(
+			'subscription %s is there, and not by the configuration of %s', other, of_service);
+	END IF;
+	DELETE FROM event.subscription s
+	WHERE s.namespace = of_namespace AND s.origin = 'configuration'
+		AND lower(s.service) = lower(of_service) AND s.name <> ALL (names);
+	GET DIAGNOSTICS r_removed = ROW_COUNT;
+	r_added := 0;
+	FOR spec IN SELECT i FROM json_array_elements(specs) AS i LOOP
+		IF NOT EXISTS (SELECT FROM event.subscription s
+			WHERE s.namespace = of_namespace AND s.name = spec ->> 'name') THEN
+			PERFORM event.put_subscription(spec);
+			r_added := r_added + 1;
+		END IF;
+	END LOOP;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION configure_service(of_namespace text, of_service text, specs json); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.configure_service(of_namespace text, of_service text, specs json) IS 'Makes these the subscriptions of a service''s configuration: removes those of it that are not among them, and registers those that are missing, each as event.put_subscription() takes it. JN409: another one has such a name.';
+
+--
+-- Name: confirm(text, text, text, text, text, boolean, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.confirm(of_namespace text, of_event_id text, of_name text, of_group text, of_application text, success boolean, who text) RETURNS TABLE(r_outcome text, r_queue_id integer, r_group text, r_member text, r_position bigint, r_number integer, r_state event.state, r_attempt integer, r_due_ms bigint, r_at bigint, r_due bigint, r_reason text, r_time bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	found_position bigint;
+	found_name text;
+	received bigint;
+	chosen integer[];
+	made boolean := false;
+	opened integer[];
+	refused boolean;
+	wanted bigint;
+	written bigint;
+BEGIN
+	SELECT e.position, e.name, event.milliseconds(e.time) INTO found_position, found_name, received
+	FROM event.event e WHERE e.namespace = of_namespace AND e.event_id = of_event_id;
+	r_outcome := CASE WHEN found_position IS NULL THEN 'unknown' WHEN found_name <> of_name THEN 'other name' END;
+	IF r_outcome IS NOT NULL THEN
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	SELECT array_agg(d.r_queue_id) INTO chosen FROM event.deliveries_of(of_namespace, of_event_id) d
+	WHERE d.r_group = coalesce(of_group, of_application);
+	IF chosen IS NULL AND of_group IS NOT NULL THEN
+		IF of_group <> 'default' OR EXISTS (SELECT FROM event.deliveries_of(of_namespace, of_event_id)) THEN
+			r_outcome := 'no delivery';
+			RETURN NEXT;
+			RETURN;
+		END IF;
+	ELSIF chosen IS NULL THEN
+		SELECT coalesce(array_agg(d.r_queue_id) FILTER (WHERE event.is_open(t.state, t.due)),
+			array_agg(d.r_queue_id)) INTO chosen
+		FROM event.deliveries_of(of_namespace, of_event_id) d
+		LEFT JOIN LATERAL (SELECT x.state, x.due FROM event.transition x
+			WHERE x.queue_id = d.r_queue_id AND x.position = found_position
+			ORDER BY x.number DESC LIMIT 1) t ON true;
+	END IF;
+	IF chosen IS NULL THEN
+		made := true;
+		chosen := ARRAY[event.make_queue(of_namespace, 'default')];
+		INSERT INTO event.delivery (queue_id, position, key) VALUES (chosen[1], found_position, NULL)
+		ON CONFLICT DO NOTHING;
+	END IF;
+	FOR attempts IN 1 .. 100 LOOP
+		BEGIN
+			WITH standing AS MATERIALIZED (
+				SELECT q.id, coalesce(t.number, 0) AS number, t.subscription_id,
+					made OR NOT event.is_open(t.state, t.due) AS done,
+					CASE coalesce(t.state, 'waiting') WHEN 'waiting' THEN coalesce(t.attempt, 0) + 1
+						ELSE t.attempt END AS attempt,
+					event.decide(coalesce(t.state, 'waiting'), t.attempt, t.at, t.due,
+						coalesce(s.ack_window_ms, 600000), success) AS decision
+				FROM event.queue q
+				LEFT JOIN LATERAL (SELECT * FROM event.transition x
+					WHERE x.queue_id = q.id AND x.position = found_position
+					ORDER BY x.number DESC LIMIT 1) t ON true
+				LEFT JOIN event.subscription s ON s.id = t.subscription_id
+				WHERE q.id = ANY (chosen)),
+			changed AS MATERIALIZED (
+				SELECT s.*, clock_timestamp() AS now, CASE WHEN s.decision = 'refuse'
+					THEN event.retry_ms(s.subscription_id, s.attempt, NULL) END AS next_ms
+				FROM standing s WHERE s.decision IN ('confirm', 'refuse')
+					AND NOT EXISTS (SELECT FROM standing x WHERE x.decision = 'conflict')
+				ORDER BY s.id),
+			inserted AS (
+				INSERT INTO event.transition (queue_id, position, number, state, at, due, attempt,
+					subscription_id, reason, confirmed_by)
+				SELECT c.id, found_position, c.number + 1,
+					CASE WHEN c.decision = 'confirm' THEN 'confirmed' WHEN c.next_ms IS NULL THEN 'dead'
+						ELSE 'failed' END::event.state,
+					c.now, c.now + c.next_ms * interval '1 millisecond', c.attempt, c.subscription_id,
+					CASE WHEN c.decision = 'refuse' THEN 'refused by its receiver' END, who
+				FROM changed c
+				ON CONFLICT DO NOTHING
+				RETURNING queue_id)
+			SELECT (SELECT coalesce(bool_or(s.decision = 'conflict'), false) FROM standing s),
+				(SELECT count(*) FROM changed), (SELECT count(*) FROM inserted),
+				(SELECT array_agg(c.id) FROM changed c WHERE c.done AND c.next_ms IS NOT NULL)
+			INTO refused, wanted, written, opened;
+			-- Somebody was faster: none of them is written, and all are looked at again.
+			IF written < wanted THEN
+				RAISE serialization_failure;
+			END IF;
+			PERFORM event.note_opened(o.id, found_position) FROM unnest(opened) AS o (id) ORDER BY o.id;
+			EXIT;
+		EXCEPTION WHEN serialization_failure OR deadlock_detected THEN
+			IF attempts = 100 THEN
+				RAISE;
+			END IF;
+		END;
+	END LOOP;
+	RETURN QUERY
+	SELECT CASE WHEN refused THEN 'conflict' ELSE 'done' END, q.id, q.group_name,
+		coalesce((SELECT s.name FROM event.subscription s WHERE s.id = nullif(q.member, '')::uuid), q.member),
+		found_position, coalesce(t.number, 0), coalesce(t.state, 'waiting'), coalesce(t.attempt, 0),
+		event.due_ms(t.due), coalesce(event.milliseconds(t.at), 0), coalesce(event.milliseconds(t.due), 0),
+		t.reason, received
+	FROM event.queue q
+	LEFT JOIN LATERAL (SELECT * FROM event.transition x
+		WHERE x.queue_id = q.id AND x.position = found_position
+		ORDER BY x.number DESC LIMIT 1) t ON true
+	WHERE q.id = ANY (chosen) ORDER BY q.group_name, q.member;
+END $$;
+
+--
+-- Name: FUNCTION confirm(of_namespace text, of_event_id text, of_name text, of_group text, of_application text, success boolean, who text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.confirm(of_namespace text, of_event_id text, of_name text, of_group text, of_application text, success boolean, who text) IS 'Confirms deliveries of an event, or refuses them: of a group; without one of the group that is called like the application, else every open one, else all; for group default if there is none at all. All of them or, if event.decide() finds a conflict in one, none. Gives for each "done" or "conflict" and how it stands now; or one row with nothing but: unknown, other name (of the event), no delivery (of that group).';
+
+--
+-- Name: decide(event.state, integer, timestamp with time zone, timestamp with time zone, bigint, boolean); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.decide(state event.state, attempt integer, at timestamp with time zone, due timestamp with time zone, window_ms bigint, success boolean) RETURNS text
+    LANGUAGE sql PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN CASE WHEN success THEN CASE state WHEN 'confirmed'::event.state THEN 'same'::text WHEN 'dead'::event.state THEN 'conflict'::text ELSE 'confirm'::text END WHEN (state = ANY (ARRAY['failed'::event.state, 'dead'::event.state])) THEN 'same'::text WHEN (state = 'confirmed'::event.state) THEN 'conflict'::text WHEN ((state = 'delivered'::event.state) AND (due IS NULL) AND ((at + ((window_ms)::double precision * '00:00:00.001'::interval)) < clock_timestamp())) THEN 'conflict'::text ELSE 'refuse'::text END;
+
+--
+-- Name: FUNCTION decide(state event.state, attempt integer, at timestamp with time zone, due timestamp with time zone, window_ms bigint, success boolean); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.decide(state event.state, attempt integer, at timestamp with time zone, due timestamp with time zone, window_ms bigint, success boolean) IS 'What a confirmation does to a delivery that stands so: confirm; refuse: it failed; same: nothing, it stands so; conflict: it is final, and stands otherwise. A delivery that needs no confirmation is final when its ack window is over.';
+
+--
+-- Name: delete_subscription(text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.delete_subscription(of_namespace text, of_name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM event.lock_subscriptions();
+	DELETE FROM event.subscription s
+	WHERE s.id = (event.find_subscription(of_namespace, of_name)).id;
+END $$;
+
+--
+-- Name: FUNCTION delete_subscription(of_namespace text, of_name text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.delete_subscription(of_namespace text, of_name text) IS 'Removes a subscription; its queue, and what is open there, stay. JN404 if there is none.';
+
+--
+-- Name: deliveries_of(text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.deliveries_of(of_namespace text, of_event_id text) RETURNS TABLE(r_queue_id integer, r_group text, r_member text, r_position bigint, r_name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT q.id, q.group_name, q.member, e.position, e.name
+	FROM event.event e
+	CROSS JOIN LATERAL (
+		SELECT unnest(e.queues) AS id
+		UNION
+		SELECT d.queue_id FROM event.queue x
+		JOIN event.delivery d ON d.queue_id = x.id AND d.position = e.position
+		WHERE x.namespace = of_namespace AND x.group_name = 'default') i
+	JOIN event.queue q ON q.id = i.id
+	WHERE e.namespace = of_namespace AND e.event_id = of_event_id
+$$;
+
+--
+-- Name: FUNCTION deliveries_of(of_namespace text, of_event_id text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.deliveries_of(of_namespace text, of_event_id text) IS 'Who gets an event: those that its publication found, and group default if it was confirmed for that.';
+
+--
+-- Name: disable_subscription(uuid, text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.disable_subscription(of_subscription uuid, of_url text, reason text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	UPDATE event.subscription s
+	SET enabled = false, disabled_reason = disable_subscription.reason, updated_at = clock_timestamp()
+	WHERE s.id = of_subscription AND s.enabled AND s.url IS NOT DISTINCT FROM of_url;
+	RETURN FOUND;
+END $$;
+
+--
+-- Name: FUNCTION disable_subscription(of_subscription uuid, of_url text, reason text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.disable_subscription(of_subscription uuid, of_url text, reason text) IS 'Delivers nothing more to a subscription whose target wants no more, unless it points elsewhere by now. Whether it was enabled.';
+
+--
+-- Name: due_ms(timestamp with time zone); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.due_ms(due timestamp with time zone) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN (ceil((date_part('epoch'::text, (due - clock_timestamp())) * (1000)::double precision)))::bigint;
+
+--
+-- Name: FUNCTION due_ms(due timestamp with time zone); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.due_ms(due timestamp with time zone) IS 'Milliseconds until then; servers do not compare clocks.';
+
+--
+-- Name: find_log(text, text, timestamp with time zone, timestamp with time zone, integer, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint) RETURNS TABLE(r_message text, r_more boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT f.message, f.found > most OR f.bytes > most_bytes
+	FROM (SELECT l.message, count(*) OVER () AS found, sum(octet_length(l.message)) OVER () AS bytes,
+			row_number() OVER up_to AS place, sum(octet_length(l.message)) OVER up_to AS bytes_up_to
+		FROM (SELECT x.message, x.time, x.number FROM event.log x
+			WHERE x.namespace = of_namespace AND x.event_id = of_event_id
+				AND x.time BETWEEN begin_time AND end_time
+			ORDER BY x.time, x.number LIMIT most + 1) AS l
+		WINDOW up_to AS (ORDER BY l.time, l.number)) AS f
+	WHERE f.place <= most AND f.bytes_up_to <= most_bytes
+	ORDER BY f.place
+$$;
+
+--
+-- Name: FUNCTION find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint) IS 'Messages of an event id, the oldest first, so many and so many bytes at most; r_more: there are more of them.';
+
+--
+-- Name: subscription; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.subscription (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    queue_id integer NOT NULL,
+    patterns text[] NOT NULL COLLATE pg_catalog."C",
+    conditions json,
+    target event.target NOT NULL,
+    url text COLLATE pg_catalog."C",
+    service text COLLATE pg_catalog."C",
+    confirm event.confirm_mode DEFAULT 'auto'::event.confirm_mode NOT NULL,
+    ack_window_ms bigint DEFAULT 600000 NOT NULL,
+    timeout_ms bigint DEFAULT 15000 NOT NULL,
+    schedule_ms bigint[] DEFAULT '{5000,300000,1800000,7200000,18000000,36000000,50400000,72000000,86400000}'::bigint[] NOT NULL,
+    concurrency integer DEFAULT 32 NOT NULL,
+    rate double precision DEFAULT 0 NOT NULL,
+    encrypt_stored boolean DEFAULT false NOT NULL,
+    push_key bytea,
+    push_key_id text COLLATE pg_catalog."C",
+    origin text DEFAULT 'api'::text NOT NULL COLLATE pg_catalog."C",
+    enabled boolean DEFAULT true NOT NULL,
+    disabled_reason text COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    author_user text COLLATE pg_catalog."C",
+    author_application text COLLATE pg_catalog."C",
+    author_address text COLLATE pg_catalog."C",
+    CONSTRAINT subscription_ack_window_range CHECK (((ack_window_ms >= 1) AND (ack_window_ms <= 86400000))),
+    CONSTRAINT subscription_concurrency_range CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
+    CONSTRAINT subscription_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT subscription_origin_known CHECK ((origin = ANY (ARRAY['api'::text, 'configuration'::text, 'stream'::text]))),
+    CONSTRAINT subscription_patterns_count CHECK (((cardinality(patterns) >= 1) AND (cardinality(patterns) <= 100))),
+    CONSTRAINT subscription_push_key_length CHECK ((octet_length(push_key) = 32)),
+    CONSTRAINT subscription_push_key_named CHECK (((push_key IS NULL) = (push_key_id IS NULL))),
+    CONSTRAINT subscription_rate_range CHECK (((rate >= (0)::double precision) AND (rate <= (1000000)::double precision))),
+    CONSTRAINT subscription_schedule_count CHECK ((cardinality(schedule_ms) <= 100)),
+    CONSTRAINT subscription_schedule_range CHECK (((1 <= ALL (schedule_ms)) AND (604800000 >= ALL (schedule_ms)))),
+    CONSTRAINT subscription_service_if_target CHECK (((service IS NOT NULL) = (target = 'service'::event.target))),
+    CONSTRAINT subscription_timeout_range CHECK (((timeout_ms >= 1) AND (timeout_ms <= 300000))),
+    CONSTRAINT subscription_url_if_target CHECK (((url IS NOT NULL) = (target = 'url'::event.target)))
+);
+
+--
+-- Name: TABLE subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.subscription IS 'Who gets which events, from when it was registered on. Gone when deleted; what waits stays in its queue.';
+
+--
+-- Name: COLUMN subscription.id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.id IS 'Made when it is registered.';
+
+--
+-- Name: COLUMN subscription.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.namespace IS 'Only events of this namespace.';
+
+--
+-- Name: COLUMN subscription.name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.name IS 'The subscriber''s own name for it: registered again it is the same subscription.';
+
+--
+-- Name: COLUMN subscription.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.queue_id IS 'Its group, or its own if it is a broadcast.';
+
+--
+-- Name: COLUMN subscription.patterns; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.patterns IS 'Of names of events; "*" stands for one level, "**" for any, "?" for one character.';
+
+--
+-- Name: COLUMN subscription.conditions; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.conditions IS 'JSON list of {"path","values"} that an event''s data must all meet; NULL: none.';
+
+--
+-- Name: COLUMN subscription.target; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.target IS 'Where its events go.';
+
+--
+-- Name: COLUMN subscription.url; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.url IS 'Of target url.';
+
+--
+-- Name: COLUMN subscription.service; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.service IS 'Of target service: a node of it is asked at /mw/event/notification.';
+
+--
+-- Name: COLUMN subscription.confirm; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.confirm IS 'When a delivery is done.';
+
+--
+-- Name: COLUMN subscription.ack_window_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.ack_window_ms IS 'Milliseconds, 1 to 86,400,000.';
+
+--
+-- Name: COLUMN subscription.timeout_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.timeout_ms IS 'Of one attempt, milliseconds, 1 to 300,000.';
+
+--
+-- Name: COLUMN subscription.schedule_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.schedule_ms IS 'Milliseconds from each failed attempt to the next, give or take a tenth; after the last one a delivery is dead.';
+
+--
+-- Name: COLUMN subscription.concurrency; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.concurrency IS 'Attempts under way at a time.';
+
+--
+-- Name: COLUMN subscription.rate; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.rate IS 'Attempts a second; 0: no limit.';
+
+--
+-- Name: COLUMN subscription.encrypt_stored; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.encrypt_stored IS 'Data of the events that it gets is stored encrypted.';
+
+--
+-- Name: COLUMN subscription.push_key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.push_key IS 'X25519 public key that data is sealed to when it is pushed; NULL: it is not.';
+
+--
+-- Name: COLUMN subscription.push_key_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.push_key_id IS 'The subscriber''s name for that key.';
+
+--
+-- Name: COLUMN subscription.origin; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.origin IS 'api: RegisterSubscription; configuration: that of a service; stream: Subscribe.';
+
+--
+-- Name: COLUMN subscription.enabled; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.enabled IS 'False: nothing is delivered to it.';
+
+--
+-- Name: COLUMN subscription.disabled_reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.disabled_reason IS 'Why not, if Junction disabled it.';
+
+--
+-- Name: COLUMN subscription.created_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.created_at IS 'When.';
+
+--
+-- Name: COLUMN subscription.updated_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.updated_at IS 'When it was last changed.';
+
+--
+-- Name: COLUMN subscription.author_user; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.author_user IS 'User who last registered it; NULL if unknown.';
+
+--
+-- Name: COLUMN subscription.author_application; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.author_application IS 'Application that did; NULL if unknown.';
+
+--
+-- Name: COLUMN subscription.author_address; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.subscription.author_address IS 'Address that did; NULL if unknown.';
+
+--
+-- Name: find_subscription(text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.find_subscription(of_namespace text, of_name text) RETURNS event.subscription
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	found event.subscription;
+BEGIN
+	SELECT * INTO found FROM event.subscription s
+	WHERE s.namespace = of_namespace AND s.name = of_name;
+	IF found.id IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no subscription %s', of_name);
+	END IF;
+	RETURN found;
+END $$;
+
+--
+-- Name: FUNCTION find_subscription(of_namespace text, of_name text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.find_subscription(of_namespace text, of_name text) IS 'The subscription of that name; JN404 if there is none.';
+
+--
+-- Name: first_kept(); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.first_kept() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT coalesce(event.position_at(to_date(right(min(c.relname::text), 7), 'YYYY_MM')::timestamp
+		AT TIME ZONE 'UTC'), 0)
+	FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'event.event'::regclass
+$$;
+
+--
+-- Name: FUNCTION first_kept(); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.first_kept() IS 'Events before this position are not kept any more.';
+
+--
+-- Name: follow(bigint, integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.follow(after bigint, most integer) RETURNS TABLE(r_position bigint, r_queues integer[], r_key text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT e.position, e.queues, e.key FROM event.event e
+	WHERE e.position > follow.after ORDER BY e.position LIMIT most
+$$;
+
+--
+-- Name: FUNCTION follow(after bigint, most integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.follow(after bigint, most integer) IS 'Who gets the events behind a position, in order.';
+
+--
+-- Name: has_open_before(bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.has_open_before(up_to bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT EXISTS (SELECT FROM event.queue q
+		WHERE (q.member = '' OR EXISTS (SELECT FROM event.subscription s WHERE s.queue_id = q.id))
+		AND EXISTS (SELECT FROM event.delivery d
+			LEFT JOIN LATERAL (SELECT x.state, x.due FROM event.transition x
+				WHERE x.queue_id = d.queue_id AND x.position = d.position
+				ORDER BY x.number DESC LIMIT 1) t ON true
+			WHERE d.queue_id = q.id AND d.position > event.low_water_of(q.id)
+				AND d.position < up_to AND event.is_open(t.state, t.due)))
+$$;
+
+--
+-- Name: FUNCTION has_open_before(up_to bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.has_open_before(up_to bigint) IS 'Whether a delivery before a position is open. What only a member would get whose subscription is gone does not count.';
+
+--
+-- Name: head(); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.head() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT coalesce((SELECT e.position FROM event.event e ORDER BY e.position DESC LIMIT 1), 0)
+$$;
+
+--
+-- Name: FUNCTION head(); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.head() IS 'The position of the last event that is committed; 0: there is none.';
+
+--
+-- Name: is_open(event.state, timestamp with time zone); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.is_open(state event.state, due timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE(((state <> ALL (ARRAY['confirmed'::event.state, 'dead'::event.state])) AND (NOT ((state = 'delivered'::event.state) AND (due IS NULL)))), true);
+
+--
+-- Name: FUNCTION is_open(state event.state, due timestamp with time zone); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.is_open(state event.state, due timestamp with time zone) IS 'Whether a delivery that stands so is still to be done; NULL: it has no transition.';
+
+--
+-- Name: is_pushed(event.target); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.is_pushed(target event.target) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (target = ANY (ARRAY['url'::event.target, 'service'::event.target]));
+
+--
+-- Name: FUNCTION is_pushed(target event.target); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.is_pushed(target event.target) IS 'Whether Junction asks that target by HTTP.';
+
+--
+-- Name: keep_events(integer, boolean); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.keep_events(days integer, drop_open boolean) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $_$
+DECLARE
+	tables regclass[] := '{event.event,event.delivery,event.transition}';
+	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+	months text[] := '{}';
+	month text;
+	month_end timestamp;
+BEGIN
+	IF days < 0 THEN
+		RAISE EXCEPTION 'events are kept for 0 days (for ever) at least, not %', days;
+	END IF;
+	PERFORM pg_advisory_xact_lock(6024015, 'event.event'::regclass::oid::integer);
+	FOR month IN
+		SELECT right(c.relname, 7) FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+		WHERE h.inhparent = 'event.event'::regclass AND c.relname ~ '_\d{4}_\d\d$' AND days > 0
+		ORDER BY c.relname
+	LOOP
+		month_end := to_date(month, 'YYYY_MM') + interval '1 month';
+		EXIT WHEN month_end > (now() AT TIME ZONE 'UTC') - days * interval '1 day';
+		EXIT WHEN NOT drop_open
+			AND event.has_open_before(event.position_at(month_end AT TIME ZONE 'UTC'));
+		months := months || month;
+	END LOOP;
+	PERFORM event.make_month(t, (this_month + i * interval '1 month')::date)
+	FROM unnest(tables) AS t, generate_series(0, 2) AS i;
+	IF cardinality(months) > 0 THEN
+		-- In the order in which all others take them, who publishes included.
+		PERFORM pg_advisory_xact_lock(6024025);
+		LOCK TABLE event.event, event.delivery, event.transition IN ACCESS EXCLUSIVE MODE;
+		FOREACH month IN ARRAY months LOOP
+			EXECUTE format('DROP TABLE IF EXISTS event.%I, event.%I, event.%I', 'event_' || month,
+				'delivery_' || month, 'transition_' || month);
+		END LOOP;
+	END IF;
+	DELETE FROM event.secret k WHERE k.expires_at < now() - interval '1 day';
+	DELETE FROM event.queue q WHERE q.member <> ''
+		AND NOT EXISTS (SELECT FROM event.subscription s WHERE s.id::text = q.member)
+		AND NOT EXISTS (SELECT FROM event.delivery d WHERE d.queue_id = q.id);
+	DELETE FROM event.low_water l WHERE NOT EXISTS (SELECT FROM event.queue q WHERE q.id = l.queue_id);
+	RETURN cardinality(months);
+END $_$;
+
+--
+-- Name: FUNCTION keep_events(days integer, drop_open boolean); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.keep_events(days integer, drop_open boolean) IS 'Makes the partitions of this month and the next two, and drops those of events, deliveries and transitions whose last day is longer ago than so many days (0: never), but none while a delivery up to its end is open, unless drop_open. Removes secrets that expired a day ago, and queues of members that are gone when nothing of them is kept. Gives how many months it dropped.';
+
+--
+-- Name: keep_months(regclass, integer); Type: FUNCTION; Schema: upkeep; Owner: -
+--
+
+CREATE FUNCTION upkeep.keep_months(parent regclass, days integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+	partition regclass;
+	dropped integer := 0;
+BEGIN
+	IF days < 1 THEN
+		RAISE EXCEPTION 'rows are kept for 1 day at least, not %', days;
+	END IF;
+	-- One at a time; who comes second finds nothing to do.
+	PERFORM pg_advisory_xact_lock(6024015, parent::oid::integer);
+	FOR i IN 0 .. 2 LOOP
+		PERFORM upkeep.make_month(parent, (this_month + i * interval '1 month')::date);
+	END LOOP;
+	FOR partition IN
+		SELECT c.oid FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+		WHERE h.inhparent = parent AND c.relname ~ '_\d{4}_\d\d$'
+			AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+				<= (now() AT TIME ZONE 'UTC') - days * interval '1 day'
+		ORDER BY c.relname
+	LOOP
+		EXECUTE format('DROP TABLE %s', partition);
+		dropped := dropped + 1;
+	END LOOP;
+	RETURN dropped;
+END $_$;
+
+--
+-- Name: FUNCTION keep_months(parent regclass, days integer); Type: COMMENT; Schema: upkeep; Owner: -
+--
+
+COMMENT ON FUNCTION upkeep.keep_months(parent regclass, days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped.';
+
+--
+-- Name: log; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.log (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    "time" timestamp with time zone NOT NULL,
+    number bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    message text NOT NULL COLLATE pg_catalog."C",
+    user_name text COLLATE pg_catalog."C",
+    application text COLLATE pg_catalog."C",
+    roles text[] COLLATE pg_catalog."C",
+    address text COLLATE pg_catalog."C",
+    node text NOT NULL COLLATE pg_catalog."C",
+    trace_id text COLLATE pg_catalog."C",
+    CONSTRAINT log_event_id_length CHECK (((octet_length(event_id) >= 1) AND (octet_length(event_id) <= 255))),
+    CONSTRAINT log_message_length CHECK (((octet_length(message) >= 2) AND (octet_length(message) <= 1048576))),
+    CONSTRAINT log_roles_count CHECK (((cardinality(roles) >= 1) AND (cardinality(roles) <= 256))),
+    CONSTRAINT log_time_milliseconds CHECK (("time" = ("time")::timestamp(3) with time zone))
+)
+PARTITION BY RANGE (received_at);
+
+--
+-- Name: TABLE log; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.log IS 'The log of applications (WriteLog, FindLog), in months of the receipt: it takes entries of any time. Its key is how an entry is found.';
+
+--
+-- Name: COLUMN log.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.namespace IS 'The writer''s.';
+
+--
+-- Name: COLUMN log.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.event_id IS 'eventId of the message, or one that was made. Any number of entries may have it.';
+
+--
+-- Name: COLUMN log."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log."time" IS 'When it happened, as the message says, else its receipt; whole milliseconds.';
+
+--
+-- Name: COLUMN log.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.number IS 'Tells apart, and orders, entries of one time.';
+
+--
+-- Name: COLUMN log.received_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.received_at IS 'When the server wrote it, whole milliseconds.';
+
+--
+-- Name: COLUMN log.message; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.message IS 'A JSON object, byte for byte as given: message::json reads it.';
+
+--
+-- Name: COLUMN log.user_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.user_name IS 'User who called; NULL if unknown.';
+
+--
+-- Name: COLUMN log.application; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.application IS 'Application that called; NULL if unknown.';
+
+--
+-- Name: COLUMN log.roles; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.roles IS 'The caller''s roles; NULL if unknown or none.';
+
+--
+-- Name: COLUMN log.address; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.address IS 'Address of the caller; NULL if unknown.';
+
+--
+-- Name: COLUMN log.node; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.node IS 'The Junction server that wrote it: hostname-starttime.';
+
+--
+-- Name: COLUMN log.trace_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.log.trace_id IS 'Trace id of the call; NULL if unknown.';
+
+--
+-- Name: keep_log(integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.keep_log(days integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT upkeep.keep_months('event.log'::regclass,
+         CASE days
+             WHEN 0 THEN 1000000
+             ELSE days
+         END) AS keep_months;
+END;
+
+--
+-- Name: FUNCTION keep_log(days integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.keep_log(days integer) IS 'Makes the partitions of event.log for this month and the next two, and drops those whose last day is longer ago than so many days (0: none). Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: transition; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.transition (
+    queue_id integer NOT NULL,
+    "position" bigint NOT NULL,
+    number integer NOT NULL,
+    state event.state NOT NULL,
+    at timestamp with time zone NOT NULL,
+    due timestamp with time zone,
+    attempt integer NOT NULL,
+    holder text COLLATE pg_catalog."C",
+    subscription_id uuid,
+    status integer,
+    code text COLLATE pg_catalog."C",
+    latency_ms double precision,
+    reason text COLLATE pg_catalog."C",
+    confirmed_by text COLLATE pg_catalog."C"
+)
+PARTITION BY RANGE ("position");
+
+--
+-- Name: TABLE transition; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.transition IS 'Each step of each delivery; the one with the highest number is how it stands.';
+
+--
+-- Name: COLUMN transition.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.queue_id IS 'Whose delivery.';
+
+--
+-- Name: COLUMN transition."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition."position" IS 'Of which event.';
+
+--
+-- Name: COLUMN transition.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.number IS 'From 1, without gaps.';
+
+--
+-- Name: COLUMN transition.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.state IS 'How it stands from then on. A result that comes after somebody else''s decision repeats that state.';
+
+--
+-- Name: COLUMN transition.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.at IS 'When.';
+
+--
+-- Name: COLUMN transition.due; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.due IS 'leased: when the lease ends; failed: when it is tried again; delivered: when it waits again unless confirmed; else NULL.';
+
+--
+-- Name: COLUMN transition.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.attempt IS 'How many attempts there have been, this one included; 0: none, or it was opened again.';
+
+--
+-- Name: COLUMN transition.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.holder IS 'Of an attempt: the server that makes it, or who pulls.';
+
+--
+-- Name: COLUMN transition.subscription_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.subscription_id IS 'Of an attempt: the member of the group that gets it; NULL if it is pulled.';
+
+--
+-- Name: COLUMN transition.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.status IS 'Of a result: HTTP status of the answer; NULL: none came.';
+
+--
+-- Name: COLUMN transition.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.code IS 'Of a result: the code in the answer''s body.';
+
+--
+-- Name: COLUMN transition.latency_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.latency_ms IS 'Of a result: how long the attempt took; NULL if there was none.';
+
+--
+-- Name: COLUMN transition.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.reason IS 'Why, for people.';
+
+--
+-- Name: COLUMN transition.confirmed_by; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.transition.confirmed_by IS 'Of a confirmation, positive or negative: the caller''s user, application or address.';
+
+--
+-- Name: last_transition(integer, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.last_transition(of_queue integer, of_position bigint) RETURNS event.transition
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT t FROM event.transition t
+	WHERE t.queue_id = of_queue AND t.position = of_position ORDER BY t.number DESC LIMIT 1
+$$;
+
+--
+-- Name: FUNCTION last_transition(of_queue integer, of_position bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.last_transition(of_queue integer, of_position bigint) IS 'How a delivery stands; NULL: it waits for its first attempt.';
+
+--
+-- Name: lease(integer[], bigint[], text[], uuid[], bigint[], boolean[], bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.lease(queue_ids integer[], positions bigint[], holders text[], subscription_ids uuid[], lease_ms bigint[], early boolean[], most_bytes bigint) RETURNS TABLE(r_place integer, r_granted boolean, r_number integer, r_state event.state, r_attempt integer, r_due_ms bigint, r_event_id text, r_name text, r_data text, r_sealed bytea, r_key_id text, r_key text, r_time bigint, r_trace_id text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+	-- A lease that is lost with the database is one that has run out.
+	PERFORM set_config('synchronous_commit', 'off', true);
+	RETURN QUERY
+	WITH asked AS MATERIALIZED (
+		SELECT i.queue_id, i.position, i.holder, i.subscription_id, i.ms, i.place, clock_timestamp() AS now,
+			coalesce(t.number, 0) AS number, coalesce(t.state, 'waiting') AS state,
+			coalesce(t.attempt, 0) AS attempt, t.due, e.event_id, e.name, e.data, e.sealed, e.key_id,
+			e.key, e.time, e.trace_id,
+			coalesce(t.state IN ('leased', 'delivered'), false) AS ran_out,
+			CASE coalesce(t.state, 'waiting') WHEN 'waiting' THEN true
+				WHEN 'failed' THEN i.early OR t.due <= clock_timestamp()
+				WHEN 'leased' THEN t.due <= clock_timestamp()
+					OR t.holder = i.holder AND t.subscription_id = i.subscription_id
+				WHEN 'delivered' THEN coalesce(t.due <= clock_timestamp(), false)
+				ELSE false END AS free,
+			sum(coalesce(octet_length(e.data), octet_length(e.sealed))) OVER (ORDER BY i.place)
+				- coalesce(octet_length(e.data), octet_length(e.sealed)) AS bytes_before
+		FROM unnest(queue_ids, positions, holders, subscription_ids, lease_ms, early) WITH ORDINALITY
+			AS i (queue_id, position, holder, subscription_id, ms, early, place)
+		CROSS JOIN LATERAL (SELECT * FROM event.event x WHERE x.position = i.position OFFSET 0) e
+		LEFT JOIN LATERAL (SELECT x.number, x.state, x.attempt, x.due, x.holder, x.subscription_id
+			FROM event.transition x WHERE x.queue_id = i.queue_id AND x.position = i.position
+			ORDER BY x.number DESC LIMIT 1) t ON true),
+	taken AS (
+		SELECT a.*, a.ran_out AND event.retry_ms(a.subscription_id, a.attempt, NULL) IS NULL AS spent
+		FROM asked a WHERE a.free AND a.bytes_before < most_bytes),
+	written AS (
+		INSERT INTO event.transition AS t (queue_id, position, number, state, at, due, attempt, holder,
+			subscription_id, reason)
+		SELECT n.queue_id, n.position, n.number + 1,
+			CASE WHEN n.spent THEN 'dead' ELSE 'leased' END::event.state, n.now,
+			CASE WHEN NOT n.spent THEN n.now + n.ms * interval '1 millisecond' END,
+			CASE WHEN n.spent THEN n.attempt ELSE n.attempt + 1 END, n.holder, n.subscription_id,
+			CASE WHEN n.ran_out AND n.state = 'leased' THEN 'the lease before ran out'
+				WHEN n.ran_out THEN 'not confirmed in time' END
+		FROM taken n
+		ORDER BY n.queue_id, n.position
+		ON CONFLICT DO NOTHING
+		RETURNING t.queue_id, t.position, t.number, t.state, t.attempt, t.due)
+	SELECT a.place::integer, coalesce(w.state = 'leased', false), coalesce(w.number, a.number),
+		coalesce(w.state, a.state), coalesce(w.attempt, a.attempt),
+		event.due_ms(CASE WHEN w.number IS NULL THEN a.due ELSE w.due END),
+		a.event_id, a.name,
+		CASE WHEN w.state = 'leased' THEN a.data END, CASE WHEN w.state = 'leased' THEN a.sealed END,
+		a.key_id, a.key, event.milliseconds(a.time), a.trace_id
+	FROM asked a LEFT JOIN written w ON w.queue_id = a.queue_id AND w.position = a.position
+	ORDER BY a.place;
+END $$;
+
+--
+-- Name: FUNCTION lease(queue_ids integer[], positions bigint[], holders text[], subscription_ids uuid[], lease_ms bigint[], early boolean[], most_bytes bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.lease(queue_ids integer[], positions bigint[], holders text[], subscription_ids uuid[], lease_ms bigint[], early boolean[], most_bytes bigint) IS 'Takes deliveries that wait, whose next attempt is due (early: before, too), or whose lease or ack window has run out, unless that was the last attempt: then they are dead. A subscription whose holder asks for what it has again gets it again; who pulls does not. Gives for each how it stands now, and the event of those that were granted, so many bytes of data in all, but at least one. Without a row: the event is not kept any more. All that write several at once do so by queue and position, so that they do not wait for each other in a circle.';
+
+--
+-- Name: member; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE UNLOGGED TABLE event.member (
+    name text NOT NULL COLLATE pg_catalog."C",
+    renewed_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.member IS 'The servers that deliver events; each is in charge of some queues.';
+
+--
+-- Name: COLUMN member.name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.member.name IS 'hostname-starttime of the server.';
+
+--
+-- Name: COLUMN member.renewed_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.member.renewed_at IS 'When it was last seen alive.';
+
+--
+-- Name: leave_member(text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.leave_member(name text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ DELETE FROM event.member AS m
+   WHERE (m.name = leave_member.name);
+END;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.leave_member(name text) IS 'Says that this server is about to end.';
+
+--
+-- Name: list_deliveries(text, text, event.state, text, text, bigint, bigint, integer, integer, integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer) RETURNS SETOF event.listed
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	candidate record;
+	delivery event.listed;
+	found_count integer := 0;
+	looked_at integer := 0;
+BEGIN
+	FOR candidate IN SELECT * FROM event.candidates(of_namespace, of_group, of_event_id,
+		coalesce(of_state = 'dead', false), lowest, before_position, before_queue, looked)
+	LOOP
+		SELECT e.name, e.event_id, q.group_name, CASE WHEN q.member <> '' THEN coalesce(s.name, q.member) ELSE '' END,
+			coalesce(t.state, 'waiting'), coalesce(t.attempt, 0), coalesce(event.milliseconds(t.at), 0),
+			coalesce(event.milliseconds(t.due), 0), coalesce(t.reason, ''), event.milliseconds(e.time),
+			e.position, q.id
+		INTO delivery
+		FROM event.queue q
+		JOIN event.event e ON e.position = candidate.r_position
+		LEFT JOIN LATERAL (SELECT * FROM event.transition x
+			WHERE x.queue_id = candidate.r_queue_id AND x.position = candidate.r_position
+			ORDER BY x.number DESC LIMIT 1) t ON true
+		LEFT JOIN event.subscription s ON s.id::text = q.member
+		WHERE q.id = candidate.r_queue_id AND coalesce(t.state, 'waiting') = coalesce(of_state, t.state, 'waiting')
+			AND (pattern IS NULL OR event.topic_matches(pattern, e.name));
+		looked_at := looked_at + 1;
+		IF FOUND THEN
+			found_count := found_count + 1;
+			RETURN NEXT delivery;
+		END IF;
+		EXIT WHEN found_count = most;
+	END LOOP;
+	IF found_count = most OR looked_at = looked THEN
+		delivery := NULL;
+		delivery.position := candidate.r_position;
+		delivery.queue_id := coalesce(candidate.r_queue_id, 0);
+		RETURN NEXT delivery;
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer) IS 'Deliveries before one in the list, the newest event first, by what is not NULL: so many at most, after having looked at so many. A last row without an event says behind what to go on.';
+
+--
+-- Name: load(); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.load() RETURNS TABLE(r_revision bigint, r_kind text, r_value json)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT r.value, 'revision', NULL::json FROM event.revision r
+	UNION ALL
+	SELECT NULL, 'queue', json_build_object('id', q.id, 'namespace', q.namespace, 'group',
+		q.group_name, 'member', q.member, 'paused', q.paused, 'generation', q.generation)
+	FROM event.queue q
+	UNION ALL
+	SELECT NULL, 'subscription', json_build_object('id', s.id, 'namespace', s.namespace, 'name',
+		s.name, 'queue', s.queue_id, 'patterns', s.patterns, 'conditions', s.conditions, 'target',
+		s.target, 'url', s.url, 'service', s.service, 'confirm', s.confirm, 'ackWindowMs',
+		s.ack_window_ms, 'timeoutMs', s.timeout_ms, 'concurrency', s.concurrency, 'rate', s.rate,
+		'encryptStored', s.encrypt_stored, 'pushKey', encode(s.push_key, 'base64'), 'pushKeyId',
+		s.push_key_id, 'origin', s.origin, 'enabled', s.enabled, 'secrets',
+		(SELECT coalesce(json_agg(json_build_object('secret',
+				translate(encode(k.secret, 'base64'), E'\n', ''), 'expires',
+				event.milliseconds(k.expires_at)) ORDER BY k.created_at DESC), '[]')
+			FROM event.secret k WHERE k.subscription_id = s.id))
+	FROM event.subscription s
+$$;
+
+--
+-- Name: FUNCTION load(); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.load() IS 'All that the servers keep in memory, the revision first: JSON objects of the queues, then of the subscriptions with their secrets.';
+
+--
+-- Name: load_queue(integer, bigint, integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.load_queue(of_queue integer, after bigint, most integer) RETURNS TABLE(r_position bigint, r_key text, r_number integer, r_state event.state, r_attempt integer, r_due_ms bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT d.position, d.key, coalesce(t.number, 0), coalesce(t.state, 'waiting'),
+		coalesce(t.attempt, 0), event.due_ms(t.due)
+	FROM event.delivery d
+	LEFT JOIN LATERAL (SELECT x.number, x.state, x.attempt, x.due FROM event.transition x
+		WHERE x.queue_id = d.queue_id AND x.position = d.position
+		ORDER BY x.number DESC LIMIT 1) t ON true
+	WHERE d.queue_id = of_queue
+		AND d.position > coalesce(load_queue.after, (SELECT l.position FROM event.low_water l
+			WHERE l.queue_id = of_queue ORDER BY l.number DESC LIMIT 1), 0)
+		AND event.is_open(t.state, t.due)
+	ORDER BY d.position LIMIT most
+$$;
+
+--
+-- Name: FUNCTION load_queue(of_queue integer, after bigint, most integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.load_queue(of_queue integer, after bigint, most integer) IS 'Open deliveries of a queue behind a position (NULL: from where it may have any), in order.';
+
+--
+-- Name: lock_subscriptions(); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.lock_subscriptions() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT pg_advisory_xact_lock(6024028)
+$$;
+
+--
+-- Name: FUNCTION lock_subscriptions(); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.lock_subscriptions() IS 'One registers at a time, until the end of its transaction.';
+
+--
+-- Name: low_water; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.low_water (
+    queue_id integer NOT NULL,
+    number bigint NOT NULL,
+    "position" bigint NOT NULL
+);
+
+--
+-- Name: TABLE low_water; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.low_water IS 'Up to where all of a queue is done: where a server begins to look. The highest number counts.';
+
+--
+-- Name: COLUMN low_water.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.low_water.queue_id IS 'Which queue.';
+
+--
+-- Name: COLUMN low_water.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.low_water.number IS 'Rises.';
+
+--
+-- Name: COLUMN low_water."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.low_water."position" IS 'No delivery up to here is open.';
+
+--
+-- Name: low_water_of(integer); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.low_water_of(of_queue integer) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN COALESCE((SELECT l."position" FROM event.low_water l WHERE (l.queue_id = low_water_of.of_queue) ORDER BY l.number DESC LIMIT 1), (0)::bigint);
+
+--
+-- Name: FUNCTION low_water_of(of_queue integer); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.low_water_of(of_queue integer) IS 'The position up to which no delivery of a queue is open.';
+
+--
+-- Name: make_month(regclass, date); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.make_month(parent regclass, month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	name text := (SELECT relname FROM pg_class WHERE oid = parent);
+	partition text := name || '_' || to_char(month, 'YYYY_MM');
+BEGIN
+	IF to_regclass(format('event.%I', partition)) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('CREATE TABLE event.%I PARTITION OF %s FOR VALUES FROM (%s) TO (%s)', partition,
+		parent, event.position_at(month::timestamp AT TIME ZONE 'UTC'),
+		event.position_at((month + interval '1 month')::timestamp AT TIME ZONE 'UTC'));
+	EXECUTE format('COMMENT ON TABLE event.%I IS %L', partition,
+		'Rows of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
+END $$;
+
+--
+-- Name: FUNCTION make_month(parent regclass, month date); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.make_month(parent regclass, month date) IS 'Makes the partition of a table for the events of the month that begins on that day, if it is missing: named as the table, with _YYYY_MM.';
+
+--
+-- Name: make_queue(text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.make_queue(namespace text, group_name text) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO event.queue AS q (namespace, group_name) VALUES (make_queue.namespace, make_queue.group_name)
+	ON CONFLICT ON CONSTRAINT queue_namespace_group_name_member_key DO NOTHING;
+	SELECT q.id FROM event.queue q WHERE q.namespace = make_queue.namespace
+		AND q.group_name = make_queue.group_name AND q.member = '';
+$$;
+
+--
+-- Name: FUNCTION make_queue(namespace text, group_name text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.make_queue(namespace text, group_name text) IS 'Makes the queue of a group if there is none. Gives its id.';
+
+--
+-- Name: milliseconds(timestamp with time zone); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.milliseconds(t timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((date_part('epoch'::text, (t - '1970-01-01 00:00:00+00'::timestamp with time zone)) * (1000)::double precision))::bigint;
+
+--
+-- Name: FUNCTION milliseconds(t timestamp with time zone); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.milliseconds(t timestamp with time zone) IS 'Milliseconds since 1970, as the API gives times.';
+
+--
+-- Name: note_opened(integer, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.note_opened(of_queue integer, at_position bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(6024026, of_queue), pg_advisory_xact_lock(6024027);
+	INSERT INTO event.low_water (queue_id, position)
+	SELECT of_queue, at_position - 1 WHERE at_position <=
+		(SELECT l.position FROM event.low_water l WHERE l.queue_id = of_queue ORDER BY l.number DESC LIMIT 1);
+	INSERT INTO event.opened (queue_id, position) VALUES (of_queue, at_position);
+	DELETE FROM event.opened o WHERE o.at < clock_timestamp() - interval '1 hour';
+END $$;
+
+--
+-- Name: FUNCTION note_opened(of_queue integer, at_position bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.note_opened(of_queue integer, at_position bigint) IS 'Says that a delivery that was done is open again: one at a time, so that the numbers are in the order of the commits.';
+
+--
+-- Name: opened_after(bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.opened_after(after bigint) RETURNS TABLE(r_opened bigint, r_queue_id integer, r_position bigint, r_number integer, r_state event.state, r_attempt integer, r_due_ms bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT o.number, o.queue_id, o.position, t.number, t.state, t.attempt, event.due_ms(t.due)
+	FROM event.opened o
+	CROSS JOIN LATERAL (SELECT x.number, x.state, x.attempt, x.due FROM event.transition x
+		WHERE x.queue_id = o.queue_id AND x.position = o.position
+		ORDER BY x.number DESC LIMIT 1) t
+	WHERE o.number > opened_after.after ORDER BY o.number
+$$;
+
+--
+-- Name: FUNCTION opened_after(after bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.opened_after(after bigint) IS 'What has been opened again since that row of event.opened, and how it stands.';
+
+--
+-- Name: pause(text, text, text, boolean); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.pause(of_namespace text, of_group text, of_subscription text, paused boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	found event.subscription;
+BEGIN
+	PERFORM event.lock_subscriptions();
+	IF of_group IS NOT NULL THEN
+		IF NOT EXISTS (SELECT FROM event.queue q
+			WHERE q.namespace = of_namespace AND q.group_name = of_group) THEN
+			RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no group %s', of_group);
+		END IF;
+		UPDATE event.queue q SET paused = pause.paused
+		WHERE q.namespace = of_namespace AND q.group_name = of_group AND q.paused <> pause.paused;
+	ELSE
+		found := event.find_subscription(of_namespace, of_subscription);
+		UPDATE event.subscription s SET enabled = NOT pause.paused, disabled_reason = NULL,
+			updated_at = clock_timestamp()
+		WHERE s.id = found.id AND (s.enabled = pause.paused OR s.disabled_reason IS NOT NULL);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION pause(of_namespace text, of_group text, of_subscription text, paused boolean); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.pause(of_namespace text, of_group text, of_subscription text, paused boolean) IS 'Pauses a group with its members, or one subscription (of_group NULL), or resumes it. JN404 if there is none.';
+
+--
+-- Name: position_at(timestamp with time zone); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.position_at(t timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((floor((date_part('epoch'::text, (t - '1970-01-01 00:00:00+00'::timestamp with time zone)) * (1000)::double precision)))::bigint << 20);
+
+--
+-- Name: FUNCTION position_at(t timestamp with time zone); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.position_at(t timestamp with time zone) IS 'The first position of a time: position >= event.position_at(now() - interval ''1 hour'') works, and reads only the months that it has to.';
+
+--
+-- Name: publish_change(); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.publish_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	matters boolean := TG_TABLE_NAME = 'queue' AND TG_OP = 'DELETE';
+BEGIN
+	IF TG_TABLE_NAME = 'subscription' THEN
+		matters := TG_OP <> 'UPDATE'
+			OR (NEW.namespace, NEW.queue_id, NEW.patterns, NEW.conditions::text, NEW.encrypt_stored)
+				IS DISTINCT FROM
+				(OLD.namespace, OLD.queue_id, OLD.patterns, OLD.conditions::text, OLD.encrypt_stored);
+	END IF;
+	PERFORM pg_advisory_xact_lock(6024025);
+	UPDATE event.revision SET value = value + 1, matching = CASE WHEN matters THEN value + 1 ELSE matching END;
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION publish_change(); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.publish_change() IS 'Of a trigger at the commit: from the next event on the change counts. Whoever holds a transaction open holds up nobody.';
+
+--
+-- Name: put_secret(uuid, bytea, bytea); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.put_secret(of_subscription uuid, given bytea, fresh bytea) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	before bytea;
+BEGIN
+	SELECT k.secret INTO before FROM event.secret k
+	WHERE k.subscription_id = of_subscription AND k.expires_at IS NULL;
+	IF before = coalesce(given, before) THEN
+		RETURN false;
+	END IF;
+	DELETE FROM event.secret k WHERE k.subscription_id = of_subscription;
+	INSERT INTO event.secret (subscription_id, secret) VALUES (of_subscription, coalesce(given, fresh));
+	RETURN given IS NULL;
+END $$;
+
+--
+-- Name: FUNCTION put_secret(of_subscription uuid, given bytea, fresh bytea); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.put_secret(of_subscription uuid, given bytea, fresh bytea) IS 'Replaces all secrets of a subscription by the given one; without one a fresh one is taken if it has none. Gives whether that was taken.';
+
+--
+-- Name: put_subscription(json); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.put_subscription(spec json) RETURNS TABLE(r_subscription event.subscription, r_fresh boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	wanted event.subscription := json_populate_record(NULL::event.subscription, spec);
+	before event.subscription;
+	said event.subscription;
+	moment timestamptz;
+BEGIN
+	PERFORM event.lock_subscriptions();
+	moment := clock_timestamp();
+	SELECT * INTO before FROM event.subscription s
+	WHERE s.namespace = wanted.namespace AND s.name = wanted.name;
+	wanted.id := coalesce(before.id, gen_random_uuid());
+	wanted.queue_id := event.queue_for(wanted.namespace, spec ->> 'group',
+		CASE WHEN (spec ->> 'broadcast')::boolean THEN wanted.id::text ELSE '' END);
+	wanted.conditions := spec ->> 'conditions';
+	wanted.created_at := coalesce(before.created_at, moment);
+	wanted.updated_at := before.updated_at;
+	wanted.enabled := coalesce(before.enabled, true);
+	wanted.disabled_reason := before.disabled_reason;
+	IF before.disabled_reason IS NOT NULL AND (before.target, before.url, before.service)
+		IS DISTINCT FROM (wanted.target, wanted.url, wanted.service) THEN
+		wanted.enabled := true;
+		wanted.disabled_reason := NULL;
+	END IF;
+	-- Who registers it does not count. As text, since json cannot be compared.
+	said := wanted;
+	said.author_user := before.author_user;
+	said.author_application := before.author_application;
+	said.author_address := before.author_address;
+	IF before.id IS NULL OR said::text <> before::text THEN
+		wanted.updated_at := moment;
+		INSERT INTO event.subscription SELECT wanted.*
+		ON CONFLICT ON CONSTRAINT subscription_pkey DO UPDATE SET queue_id = excluded.queue_id,
+			patterns = excluded.patterns, conditions = excluded.conditions,
+			target = excluded.target, url = excluded.url, service = excluded.service,
+			confirm = excluded.confirm, ack_window_ms = excluded.ack_window_ms,
+			timeout_ms = excluded.timeout_ms, schedule_ms = excluded.schedule_ms,
+			concurrency = excluded.concurrency, rate = excluded.rate,
+			encrypt_stored = excluded.encrypt_stored, push_key = excluded.push_key,
+			push_key_id = excluded.push_key_id, origin = excluded.origin,
+			enabled = excluded.enabled, disabled_reason = excluded.disabled_reason,
+			updated_at = excluded.updated_at, author_user = excluded.author_user,
+			author_application = excluded.author_application,
+			author_address = excluded.author_address;
+	END IF;
+	r_subscription := wanted;
+	r_fresh := event.is_pushed(wanted.target) AND event.put_secret(wanted.id,
+		(spec ->> 'secret')::bytea, (spec ->> 'fresh_secret')::bytea);
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION put_subscription(spec json); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.put_subscription(spec json) IS 'Registers a subscription, or replaces what it says: its id, its secret, and whether it is enabled stay, but one that Junction has disabled is enabled if its target is another now. If its group is another, or it is a broadcast now or no more, what was open for it stays with its queue of before. spec has the columns of event.subscription that are not made here, "group", "broadcast", "secret" (or null) and "fresh_secret", which one that is pushed and has no secret gets; bytes as texts of bytea, conditions as a text that is JSON. Gives the subscription, and whether it has got the fresh secret. What says nothing new changes nothing.';
+
+--
+-- Name: queue_for(text, text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.queue_for(of_namespace text, of_group text, of_member text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	queue integer;
+BEGIN
+	-- Looked for first: what is refused by the constraint would use up an id, too.
+	LOOP
+		SELECT q.id INTO queue FROM event.queue q WHERE q.namespace = of_namespace
+			AND q.group_name = of_group AND q.member = of_member;
+		EXIT WHEN queue IS NOT NULL;
+		INSERT INTO event.queue (namespace, group_name, member, paused)
+		VALUES (of_namespace, of_group, of_member, EXISTS (SELECT FROM event.queue q
+			WHERE q.namespace = of_namespace AND q.group_name = of_group AND q.paused))
+		ON CONFLICT DO NOTHING;
+	END LOOP;
+	RETURN queue;
+END $$;
+
+--
+-- Name: FUNCTION queue_for(of_namespace text, of_group text, of_member text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.queue_for(of_namespace text, of_group text, of_member text) IS 'The queue of a group, or of a member of it, which is made if there is none: paused if the group is.';
+
+--
+-- Name: read_confirmed(integer, integer, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.read_confirmed(of_queue integer, most integer, most_bytes bigint) RETURNS TABLE(r_event_id text, r_name text, r_data text, r_sealed text, r_key_id text, r_attempt integer, r_success boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT f.event_id, f.name, f.data, event.text_of(f.sealed), f.key_id, f.attempt, true
+	FROM (SELECT e.event_id, e.name, e.data, e.sealed, e.key_id, d.attempt, d.position,
+			sum(coalesce(octet_length(e.data), octet_length(e.sealed))) OVER (ORDER BY d.position)
+				- coalesce(octet_length(e.data), octet_length(e.sealed)) AS bytes_before
+		FROM (SELECT x.position, t.attempt FROM event.delivery x
+			CROSS JOIN LATERAL (SELECT y.state, y.attempt FROM event.transition y
+				WHERE y.queue_id = x.queue_id AND y.position = x.position
+				ORDER BY y.number DESC LIMIT 1) t
+			WHERE x.queue_id = of_queue AND t.state = 'confirmed'
+			ORDER BY x.position LIMIT most) d
+		CROSS JOIN LATERAL (SELECT * FROM event.event x WHERE x.position = d.position OFFSET 0) e) f
+	WHERE f.bytes_before < most_bytes
+	ORDER BY f.position
+$$;
+
+--
+-- Name: FUNCTION read_confirmed(of_queue integer, most integer, most_bytes bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.read_confirmed(of_queue integer, most integer, most_bytes bigint) IS 'The oldest events that a queue has confirmed, so many bytes of data in all, but at least one.';
+
+--
+-- Name: read_log(text, bigint, integer, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.read_log(of_namespace text, after bigint, most integer, most_bytes bigint) RETURNS TABLE(r_position bigint, r_more boolean, r_first_kept bigint, r_name text, r_event_id text, r_data text, r_sealed text, r_key_id text, r_key text, r_time bigint, r_trace_id text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	RETURN QUERY
+	SELECT e.position, e.seen = most OR e.bytes_seen >= most_bytes, NULL::bigint,
+		CASE WHEN e.own THEN e.name END, CASE WHEN e.own THEN e.event_id END,
+		CASE WHEN e.own THEN e.data END, CASE WHEN e.own THEN event.text_of(e.sealed) END,
+		CASE WHEN e.own THEN e.key_id END, CASE WHEN e.own THEN e.key END,
+		event.milliseconds(e.time), e.trace_id
+	FROM (SELECT b.*, count(*) OVER () AS seen, max(b.bytes_before) OVER () AS bytes_seen
+		FROM (SELECT l.*, sum(l.bytes) OVER (ORDER BY l.position) - l.bytes AS bytes_before
+			FROM (SELECT x.*, x.namespace = of_namespace AS own, CASE WHEN x.namespace = of_namespace
+					THEN coalesce(octet_length(x.data), octet_length(x.sealed)) ELSE 0 END AS bytes
+				FROM event.event x WHERE x.position > read_log.after
+				ORDER BY x.position LIMIT most) l) b) e
+	WHERE e.bytes_before < most_bytes
+	ORDER BY e.position;
+	-- Afterwards, so that it tells of what was dropped before the events were read.
+	r_first_kept := event.first_kept();
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION read_log(of_namespace text, after bigint, most integer, most_bytes bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.read_log(of_namespace text, after bigint, most integer, most_bytes bigint) IS 'So many events of the log behind a position, those of other namespaces without what they say, and so many bytes of data, but at least one; more: there are further ones. The last row has nothing but first_kept.';
+
+--
+-- Name: read_one(text, text, text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.read_one(of_namespace text, of_event_id text, of_group text, of_application text) RETURNS TABLE(r_event_id text, r_name text, r_data text, r_sealed text, r_key_id text, r_attempt integer, r_success boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	WITH standing AS MATERIALIZED (
+		SELECT d.r_group, coalesce(t.state = 'confirmed', false) AS confirmed, coalesce(t.attempt, 0) AS attempt
+		FROM event.deliveries_of(of_namespace, of_event_id) d
+		LEFT JOIN LATERAL (SELECT x.state, x.attempt FROM event.transition x
+			WHERE x.queue_id = d.r_queue_id AND x.position = d.r_position
+			ORDER BY x.number DESC LIMIT 1) t ON true),
+	counting AS (
+		SELECT bool_and(s.confirmed) AS confirmed, max(s.attempt) AS attempt FROM standing s
+		WHERE s.r_group = coalesce(of_group, of_application) OR of_group IS NULL
+			AND NOT EXISTS (SELECT FROM standing x WHERE x.r_group = of_application))
+	SELECT e.event_id, e.name, e.data, event.text_of(e.sealed), e.key_id, coalesce(c.attempt, 0),
+		coalesce(c.confirmed, false)
+	FROM event.event e CROSS JOIN counting c
+	WHERE e.namespace = of_namespace AND e.event_id = of_event_id
+$$;
+
+--
+-- Name: FUNCTION read_one(of_namespace text, of_event_id text, of_group text, of_application text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.read_one(of_namespace text, of_event_id text, of_group text, of_application text) IS 'An event, the attempts so far, and whether it is confirmed: by the group; without one by the one called like the application, else by all that get it.';
+
+--
+-- Name: renew_member(text, interval); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.renew_member(name text, alive interval) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	INSERT INTO event.member AS m (name, renewed_at)
+	VALUES (renew_member.name, clock_timestamp())
+	ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET renewed_at = excluded.renewed_at;
+	DELETE FROM event.member m WHERE m.renewed_at < clock_timestamp() - 10 * alive;
+	RETURN QUERY SELECT m.name FROM event.member m
+	WHERE m.renewed_at >= clock_timestamp() - alive ORDER BY m.name;
+END $$;
+
+--
+-- Name: FUNCTION renew_member(name text, alive interval); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.renew_member(name text, alive interval) IS 'Says that a server lives, and gives those that have said so lately.';
+
+--
+-- Name: replay_some(integer, bigint, bigint, event.state[], integer, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.replay_some(of_queue integer, after bigint, up_to bigint, states event.state[], looked integer, who text) RETURNS TABLE(r_replayed bigint, r_last bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	lowest bigint;
+BEGIN
+	-- Against event.set_low_water(): no server notes that all is done up to where this opens some.
+	PERFORM pg_advisory_xact_lock(6024026, of_queue);
+	WITH candidate AS MATERIALIZED (
+		(SELECT DISTINCT t.position FROM event.transition t
+			WHERE states = '{dead}' AND t.queue_id = of_queue AND t.state = 'dead'
+				AND t.position > after AND t.position <= up_to
+			ORDER BY t.position LIMIT looked)
+		UNION ALL
+		(SELECT d.position FROM event.delivery d
+			WHERE states <> '{dead}' AND d.queue_id = of_queue
+				AND d.position > after AND d.position <= up_to
+			ORDER BY d.position LIMIT looked)),
+	opened AS (
+		INSERT INTO event.transition AS t (queue_id, position, number, state, at, attempt, reason)
+		SELECT of_queue, c.position, l.number + 1, 'waiting', clock_timestamp(), 0, 'replayed by ' || who
+		FROM candidate c CROSS JOIN LATERAL (SELECT x.number, x.state FROM event.transition x
+			WHERE x.queue_id = of_queue AND x.position = c.position ORDER BY x.number DESC LIMIT 1) l
+		WHERE l.state = ANY (states)
+		ON CONFLICT DO NOTHING
+		RETURNING t.position)
+	SELECT (SELECT count(*) FROM opened), (SELECT min(o.position) FROM opened o),
+		(SELECT CASE WHEN count(*) = looked THEN max(c.position) END FROM candidate c)
+	INTO r_replayed, lowest, r_last;
+	IF r_replayed > 0 THEN
+		IF event.low_water_of(of_queue) >= lowest THEN
+			INSERT INTO event.low_water (queue_id, position) VALUES (of_queue, lowest - 1);
+		END IF;
+		UPDATE event.queue q SET generation = q.generation + 1 WHERE q.id = of_queue;
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION replay_some(of_queue integer, after bigint, up_to bigint, states event.state[], looked integer, who text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.replay_some(of_queue integer, after bigint, up_to bigint, states event.state[], looked integer, who text) IS 'Opens deliveries of a queue again that stand in one of the states, having looked at so many behind a position, the oldest first. Gives how many it opened, and behind what to go on; NULL: there are no more.';
+
+--
+-- Name: retry_ms(uuid, integer, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.retry_ms(of_subscription uuid, attempt integer, at_least bigint) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT CASE WHEN s.schedule[attempt] IS NOT NULL
+		THEN greatest((s.schedule[attempt] * (0.9 + 0.2 * random()))::bigint,
+			least(coalesce(at_least, 0), 86400000)) END
+	FROM (SELECT coalesce((SELECT x.schedule_ms FROM event.subscription x WHERE x.id = of_subscription),
+		'{5000,300000,1800000,7200000,18000000,36000000,50400000,72000000,86400000}') AS schedule) s
+$$;
+
+--
+-- Name: FUNCTION retry_ms(of_subscription uuid, attempt integer, at_least bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.retry_ms(of_subscription uuid, attempt integer, at_least bigint) IS 'Milliseconds from a failed attempt, counted from 1, to the next, not less than at_least (NULL: as scheduled; a day at most); NULL: there is no further one.';
+
+--
+-- Name: rotate_secret(text, text, bytea, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.rotate_secret(of_namespace text, of_name text, fresh bytea, overlap_seconds bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	found event.subscription := event.find_subscription(of_namespace, of_name);
+	moment timestamptz;
+BEGIN
+	PERFORM event.lock_subscriptions();
+	IF NOT event.is_pushed(found.target) THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN412',
+			MESSAGE = format('subscription %s is not pushed to, and has no secret', of_name);
+	END IF;
+	moment := clock_timestamp();
+	UPDATE event.secret k SET expires_at = moment + overlap_seconds * interval '1 second'
+	WHERE k.subscription_id = found.id AND k.expires_at IS NULL;
+	INSERT INTO event.secret (subscription_id, secret) VALUES (found.id, fresh);
+	DELETE FROM event.secret k WHERE k.subscription_id = found.id
+		AND (k.expires_at <= moment OR k.created_at <= (SELECT o.created_at FROM event.secret o
+			WHERE o.subscription_id = found.id ORDER BY o.created_at DESC OFFSET 5 LIMIT 1));
+END $$;
+
+--
+-- Name: FUNCTION rotate_secret(of_namespace text, of_name text, fresh bytea, overlap_seconds bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.rotate_secret(of_namespace text, of_name text, fresh bytea, overlap_seconds bigint) IS 'Gives a subscription a new secret; the one before counts for so many seconds more. Of more than five that count the oldest end at once. JN404: there is no such subscription; JN412: it is not pushed to.';
+
+--
+-- Name: set_low_water(integer, bigint, bigint, bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.set_low_water(of_queue integer, up_to bigint, generation bigint, opened bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	newest bigint;
+BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true);
+	PERFORM pg_advisory_xact_lock(6024026, of_queue);
+	IF (SELECT q.generation FROM event.queue q WHERE q.id = of_queue) IS DISTINCT FROM set_low_water.generation
+		OR EXISTS (SELECT FROM event.opened o WHERE o.queue_id = of_queue AND o.number > set_low_water.opened)
+	THEN
+		RETURN;
+	END IF;
+	INSERT INTO event.low_water AS l (queue_id, position) VALUES (of_queue, up_to)
+	RETURNING l.number INTO newest;
+	DELETE FROM event.low_water l WHERE l.queue_id = of_queue AND l.number < newest;
+END $$;
+
+--
+-- Name: FUNCTION set_low_water(of_queue integer, up_to bigint, generation bigint, opened bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.set_low_water(of_queue integer, up_to bigint, generation bigint, opened bigint) IS 'Notes up to where all of a queue is done, as found in that generation of it and after that row of event.opened; nothing if deliveries have been opened again since.';
+
+--
+-- Name: states(integer[], bigint[]); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.states(queue_ids integer[], positions bigint[]) RETURNS TABLE(r_place integer, r_number integer, r_state event.state, r_attempt integer, r_due_ms bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT i.place::integer, coalesce(t.number, 0), coalesce(t.state, 'waiting'),
+		coalesce(t.attempt, 0), event.due_ms(t.due)
+	FROM unnest(queue_ids, positions) WITH ORDINALITY AS i (queue_id, position, place)
+	LEFT JOIN LATERAL (SELECT x.number, x.state, x.attempt, x.due FROM event.transition x
+		WHERE x.queue_id = i.queue_id AND x.position = i.position
+		ORDER BY x.number DESC LIMIT 1) t ON true
+$$;
+
+--
+-- Name: FUNCTION states(queue_ids integer[], positions bigint[]); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.states(queue_ids integer[], positions bigint[]) IS 'How these deliveries stand.';
+
+--
+-- Name: subscribe_stream(text, text, text[], event.confirm_mode, bigint, text, text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.subscribe_stream(of_namespace text, of_group text, wanted text[], mode event.confirm_mode, window_ms bigint, who_user text, who_application text, who_address text) RETURNS TABLE(r_id uuid, r_name text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	sorted text[] COLLATE "C" := ARRAY(SELECT DISTINCT p COLLATE "C" FROM unnest(wanted) AS p ORDER BY 1);
+	long_name text := of_group || ': ' || array_to_string(sorted, ', ');
+BEGIN
+	r_name := CASE WHEN octet_length(long_name) <= 255 THEN long_name
+		ELSE left(of_group, 40) || ': ' || encode(sha256(convert_to(long_name, 'UTF8')), 'hex') END;
+	INSERT INTO event.subscription AS s (namespace, name, queue_id, patterns, target, confirm,
+		ack_window_ms, origin, author_user, author_application, author_address)
+	SELECT of_namespace, r_name, event.make_queue(of_namespace, of_group), sorted, 'stream', mode,
+		window_ms, 'stream', who_user, who_application, who_address
+	ON CONFLICT ON CONSTRAINT subscription_namespace_name_key DO UPDATE
+	SET confirm = excluded.confirm, ack_window_ms = excluded.ack_window_ms, updated_at = clock_timestamp(),
+		author_user = excluded.author_user, author_application = excluded.author_application,
+		author_address = excluded.author_address
+	WHERE s.origin = 'stream' AND (s.confirm, s.ack_window_ms) <> (excluded.confirm, excluded.ack_window_ms);
+	SELECT s.id INTO r_id FROM event.subscription s
+	WHERE s.namespace = of_namespace AND s.name = r_name AND s.origin = 'stream'
+		AND s.queue_id = event.make_queue(of_namespace, of_group) AND s.patterns = sorted;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION subscribe_stream(of_namespace text, of_group text, wanted text[], mode event.confirm_mode, window_ms bigint, who_user text, who_application text, who_address text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.subscribe_stream(of_namespace text, of_group text, wanted text[], mode event.confirm_mode, window_ms bigint, who_user text, who_application text, who_address text) IS 'Registers the subscription of a stream, or finds it: its name is made of group and patterns. Gives its id, NULL if somebody else has given that name to something else.';
+
+--
+-- Name: text_of(bytea); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.text_of(sealed bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(encode(sealed, 'base64'::text), '
+'::text, ''::text);
+
+--
+-- Name: FUNCTION text_of(sealed bytea); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.text_of(sealed bytea) IS 'Base64 in one line.';
+
+--
+-- Name: time_at(bigint); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.time_at(p bigint) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ('1970-01-01 00:00:00+00'::timestamp with time zone + (((p >> 20))::double precision * '00:00:00.001'::interval));
+
+--
+-- Name: FUNCTION time_at(p bigint); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.time_at(p bigint) IS 'The time of a position.';
+
+--
+-- Name: topic_matches(text, text); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.topic_matches(pattern text, name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((name COLLATE "C") ~ (('^'::text || replace(replace(regexp_replace(regexp_replace(pattern, '([][\\.^$|+(){}])'::text, '\\\1'::text, 'g'::text), '\*{2,}'::text, '.{0,}'::text, 'g'::text), '*'::text, '[^.]*'::text), '?'::text, '[^.]'::text)) || '$'::text));
+
+--
+-- Name: FUNCTION topic_matches(pattern text, name text); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.topic_matches(pattern text, name text) IS 'Whether the name of an event matches a pattern: * is any characters of a level, ** any characters, ? one character of a level, all else is itself.';
+
+--
+-- Name: write_log(text[], text[], timestamp with time zone[], text[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: event; Owner: -
+--
+
+CREATE FUNCTION event.write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) RETURNS TABLE(r_place integer, r_time bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	receipt timestamptz := date_trunc('milliseconds', clock_timestamp());
+BEGIN
+	RETURN QUERY
+	WITH given AS MATERIALIZED (
+		SELECT i.*, coalesce(i.time, receipt) AS happened
+		FROM unnest(namespaces, event_ids, times, messages, user_names, applications,
+			write_log.roles, addresses, nodes, trace_ids) WITH ORDINALITY
+			AS i (namespace, event_id, time, message, user_name, application, roles, address, node,
+			trace_id, place)),
+	written AS (
+		INSERT INTO event.log AS l (namespace, event_id, time, received_at, message, user_name,
+			application, roles, address, node, trace_id)
+		SELECT g.namespace, g.event_id, g.happened, receipt, g.message, g.user_name, g.application,
+			g.roles::text[], g.address, g.node, g.trace_id
+		FROM given g ORDER BY g.place)
+	SELECT g.place::integer, event.milliseconds(g.happened) FROM given g ORDER BY g.place;
+END $$;
+
+--
+-- Name: FUNCTION write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]); Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON FUNCTION event.write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) IS 'Writes a batch of entries, one array element each; times: NULL for the receipt; roles: the text of an array. Gives for each its place from 1 and its time, milliseconds since 1970.';
+
+--
 -- Name: interval_milliseconds(interval); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -4693,46 +6955,6 @@ END $$;
 COMMENT ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) IS 'Changes what is not NULL of a node. The revision, or NULL if there is no such node.';
 
 --
--- Name: keep_months(regclass, integer); Type: FUNCTION; Schema: upkeep; Owner: -
---
-
-CREATE FUNCTION upkeep.keep_months(parent regclass, days integer) RETURNS integer
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-DECLARE
-	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
-	partition regclass;
-	dropped integer := 0;
-BEGIN
-	IF days < 1 THEN
-		RAISE EXCEPTION 'rows are kept for 1 day at least, not %', days;
-	END IF;
-	-- One at a time; who comes second finds nothing to do.
-	PERFORM pg_advisory_xact_lock(6024015, parent::oid::integer);
-	FOR i IN 0 .. 2 LOOP
-		PERFORM upkeep.make_month(parent, (this_month + i * interval '1 month')::date);
-	END LOOP;
-	FOR partition IN
-		SELECT c.oid FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-		WHERE h.inhparent = parent AND c.relname ~ '_\d{4}_\d\d$'
-			AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
-				<= (now() AT TIME ZONE 'UTC') - days * interval '1 day'
-		ORDER BY c.relname
-	LOOP
-		EXECUTE format('DROP TABLE %s', partition);
-		dropped := dropped + 1;
-	END LOOP;
-	RETURN dropped;
-END $_$;
-
---
--- Name: FUNCTION keep_months(parent regclass, days integer); Type: COMMENT; Schema: upkeep; Owner: -
---
-
-COMMENT ON FUNCTION upkeep.keep_months(parent regclass, days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped.';
-
---
 -- Name: make_month(regclass, date); Type: FUNCTION; Schema: upkeep; Owner: -
 --
 
@@ -6161,6 +8383,1596 @@ COMMENT ON COLUMN auth.token_key.signs_from IS 'From when on it signs: when ever
 COMMENT ON COLUMN auth.token_key.verifies_until IS 'Until when its tokens are good; NULL: no newer one has taken its place.';
 
 --
+-- Name: event; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.event (
+    "position" bigint NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    data text COLLATE pg_catalog."C",
+    sealed bytea,
+    key_id text COLLATE pg_catalog."C",
+    key text COLLATE pg_catalog."C",
+    group_name text COLLATE pg_catalog."C",
+    queues integer[] NOT NULL,
+    body_hash bytea,
+    user_name text COLLATE pg_catalog."C",
+    application text COLLATE pg_catalog."C",
+    address text COLLATE pg_catalog."C",
+    node text NOT NULL COLLATE pg_catalog."C",
+    trace_id text COLLATE pg_catalog."C",
+    CONSTRAINT event_data_or_sealed CHECK (((data IS NULL) = (sealed IS NOT NULL))),
+    CONSTRAINT event_event_id_length CHECK (((octet_length(event_id) >= 1) AND (octet_length(event_id) <= 255))),
+    CONSTRAINT event_key_length CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255))),
+    CONSTRAINT event_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT event_sealed_with_key CHECK (((sealed IS NULL) = (key_id IS NULL)))
+)
+PARTITION BY RANGE ("position");
+
+--
+-- Name: TABLE event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.event IS 'What has been published, in the order of the commits.';
+
+--
+-- Name: COLUMN event."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event."position" IS 'Milliseconds since 1970 of the receipt, times 2^20, plus a count: rises in commit order, and never earlier than that of a row committed before. event.position_at() gives that of a time.';
+
+--
+-- Name: COLUMN event."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event."time" IS 'Receipt, whole milliseconds.';
+
+--
+-- Name: COLUMN event.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.namespace IS 'The publisher''s.';
+
+--
+-- Name: COLUMN event.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.event_id IS 'As the publisher gave it, or made: unique in its namespace as long as the event is kept.';
+
+--
+-- Name: COLUMN event.name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.name IS 'What happened, levels parted by dots.';
+
+--
+-- Name: COLUMN event.data; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.data IS 'JSON, byte for byte as given; NULL if it is sealed.';
+
+--
+-- Name: COLUMN event.sealed; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.sealed IS 'The data encrypted: nonce and XChaCha20-Poly1305 with the event id as additional data.';
+
+--
+-- Name: COLUMN event.key_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.key_id IS 'Name of the key that it is sealed with, in the servers'' key file.';
+
+--
+-- Name: COLUMN event.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.key IS 'Events of one key reach a group in order; NULL: no order.';
+
+--
+-- Name: COLUMN event.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.group_name IS 'The only group that it is for; NULL: all that subscribe.';
+
+--
+-- Name: COLUMN event.queues; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.queues IS 'The queues that get it, each of which has a row in event.delivery.';
+
+--
+-- Name: COLUMN event.body_hash; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.body_hash IS 'Of what was published, if the publisher gave the id: the same again is a repetition, anything else a conflict.';
+
+--
+-- Name: COLUMN event.user_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.user_name IS 'User who published it; NULL if unknown.';
+
+--
+-- Name: COLUMN event.application; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.application IS 'Application that did; NULL if unknown.';
+
+--
+-- Name: COLUMN event.address; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.address IS 'Address that did; NULL if unknown.';
+
+--
+-- Name: COLUMN event.node; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.node IS 'The server that took it: hostname-starttime.';
+
+--
+-- Name: COLUMN event.trace_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.event.trace_id IS 'Trace id of the call; NULL if unknown.';
+
+--
+-- Name: queue; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.queue (
+    id integer NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    member text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    paused boolean DEFAULT false NOT NULL,
+    generation bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT queue_group_name_length CHECK (((octet_length(group_name) >= 1) AND (octet_length(group_name) <= 255))),
+    CONSTRAINT queue_member_length CHECK ((octet_length(member) <= 255)),
+    CONSTRAINT queue_namespace_length CHECK (((octet_length(namespace) >= 1) AND (octet_length(namespace) <= 255)))
+);
+
+--
+-- Name: TABLE queue; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.queue IS 'What deliveries belong to: a group, or one member of a group that gets a broadcast.';
+
+--
+-- Name: COLUMN queue.id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.id IS 'Short, since each delivery has it.';
+
+--
+-- Name: COLUMN queue.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.namespace IS 'Namespace of its subscribers and events.';
+
+--
+-- Name: COLUMN queue.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.group_name IS 'The group.';
+
+--
+-- Name: COLUMN queue.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.member IS 'Id of the subscription that is a broadcast; empty: one member of the group gets each event.';
+
+--
+-- Name: COLUMN queue.paused; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.paused IS 'Nothing is delivered meanwhile; what comes waits.';
+
+--
+-- Name: COLUMN queue.generation; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.generation IS 'Rises when deliveries were opened again, which the servers do not expect: what they knew of the queue before is void.';
+
+--
+-- Name: COLUMN queue.created_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.queue.created_at IS 'When.';
+
+--
+-- Name: attempt; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.attempt AS
+ SELECT q.namespace,
+    q.group_name,
+        CASE
+            WHEN (q.member <> ''::text) THEN COALESCE(m.name, q.member)
+            ELSE ''::text
+        END AS member,
+    e.name AS event,
+    e.event_id,
+    l.attempt,
+    l.at AS started,
+    r.at AS ended,
+    r.latency_ms,
+    r.status,
+    r.code,
+    r.reason,
+    o.state,
+    o.due AS next_try,
+    s.name AS subscription,
+    l.holder,
+    c.confirmed_by,
+    l."position",
+    l.queue_id,
+    l.number
+   FROM (((((((((event.transition l
+     JOIN event.queue q ON ((q.id = l.queue_id)))
+     JOIN event.event e ON ((e."position" = l."position")))
+     LEFT JOIN LATERAL ( SELECT x.attempt
+           FROM event.transition x
+          WHERE ((x.queue_id = l.queue_id) AND (x."position" = l."position") AND (x.number = (l.number - 1)))
+         LIMIT 1) p ON (true))
+     LEFT JOIN LATERAL ( SELECT x.number
+           FROM event.transition x
+          WHERE ((x.queue_id = l.queue_id) AND (x."position" = l."position") AND (x.number > l.number) AND (x.attempt <> l.attempt))
+          ORDER BY x.number
+         LIMIT 1) n ON (true))
+     LEFT JOIN LATERAL ( SELECT x.at,
+            x.latency_ms,
+            x.status,
+            x.code,
+            x.reason,
+            x.state
+           FROM event.transition x
+          WHERE ((x.queue_id = l.queue_id) AND (x."position" = l."position") AND (x.number > l.number) AND (x.holder = l.holder))
+          ORDER BY x.number
+         LIMIT 1) r ON (((r.state <> 'leased'::event.state) OR (r.latency_ms IS NOT NULL))))
+     LEFT JOIN LATERAL ( SELECT x.confirmed_by
+           FROM event.transition x
+          WHERE ((x.queue_id = l.queue_id) AND (x."position" = l."position") AND (x.number > l.number) AND (x.number < COALESCE(n.number, (x.number + 1))) AND (x.confirmed_by IS NOT NULL))
+          ORDER BY x.number DESC
+         LIMIT 1) c ON (true))
+     LEFT JOIN LATERAL ( SELECT x.state,
+            x.due
+           FROM event.transition x
+          WHERE ((x.queue_id = l.queue_id) AND (x."position" = l."position") AND (x.number >= l.number) AND (x.number < COALESCE(n.number, (x.number + 1))))
+          ORDER BY x.number DESC
+         LIMIT 1) o ON (true))
+     LEFT JOIN event.subscription s ON ((s.id = l.subscription_id)))
+     LEFT JOIN event.subscription m ON (((m.id)::text = q.member)))
+  WHERE ((l.state = 'leased'::event.state) AND (l.attempt > COALESCE(p.attempt, 0)));
+
+--
+-- Name: VIEW attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.attempt IS 'Each attempt to deliver, with what came of it. Name a group and position >= event.position_at(...), or a time by started: then only those are read.';
+
+--
+-- Name: COLUMN attempt.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.namespace IS 'Namespace of the event and its subscribers.';
+
+--
+-- Name: COLUMN attempt.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.group_name IS 'Who gets it.';
+
+--
+-- Name: COLUMN attempt.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN attempt.event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.event IS 'The event''s name.';
+
+--
+-- Name: COLUMN attempt.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.event_id IS 'The event''s id.';
+
+--
+-- Name: COLUMN attempt.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.attempt IS 'Which one, from 1; again from 1 after a replay.';
+
+--
+-- Name: COLUMN attempt.started; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.started IS 'When somebody took the delivery.';
+
+--
+-- Name: COLUMN attempt.ended; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.ended IS 'When the result was written; NULL: there is none, or who took it did not come back.';
+
+--
+-- Name: COLUMN attempt.latency_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.latency_ms IS 'How long it took, milliseconds.';
+
+--
+-- Name: COLUMN attempt.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.status IS 'HTTP status of the answer; NULL: none came.';
+
+--
+-- Name: COLUMN attempt.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.code IS 'The code in the answer''s body.';
+
+--
+-- Name: COLUMN attempt.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.reason IS 'What the target or Junction said, for people.';
+
+--
+-- Name: COLUMN attempt.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.state IS 'How the delivery stood at the end of this attempt; leased: it is under way, or its lease ran out.';
+
+--
+-- Name: COLUMN attempt.next_try; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.next_try IS 'When the next attempt was to be made; of one that is leased or delivered: when it waits again. NULL: never.';
+
+--
+-- Name: COLUMN attempt.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.subscription IS 'The subscription that it went to; NULL: it was pulled, or the subscription is gone.';
+
+--
+-- Name: COLUMN attempt.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.holder IS 'The server that made it, or who pulled.';
+
+--
+-- Name: COLUMN attempt.confirmed_by; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.confirmed_by IS 'Who confirmed or refused it; NULL: nobody.';
+
+--
+-- Name: COLUMN attempt."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt."position" IS 'The event''s place in the log.';
+
+--
+-- Name: COLUMN attempt.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.queue_id IS 'Of event.queue.';
+
+--
+-- Name: COLUMN attempt.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.attempt.number IS 'Of the transition that it began with.';
+
+--
+-- Name: delivery; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.delivery (
+    queue_id integer NOT NULL,
+    "position" bigint NOT NULL,
+    key text COLLATE pg_catalog."C"
+)
+PARTITION BY RANGE ("position");
+
+--
+-- Name: TABLE delivery; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.delivery IS 'An event that a queue gets. What became of it is in event.transition; without a row there it waits.';
+
+--
+-- Name: COLUMN delivery.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery.queue_id IS 'Who gets it.';
+
+--
+-- Name: COLUMN delivery."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery."position" IS 'The event.';
+
+--
+-- Name: COLUMN delivery.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery.key IS 'The event''s key.';
+
+--
+-- Name: delivery_state; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.delivery_state AS
+ SELECT q.namespace,
+    q.group_name,
+        CASE
+            WHEN (q.member <> ''::text) THEN COALESCE(m.name, q.member)
+            ELSE ''::text
+        END AS member,
+    e.name AS event,
+    e.event_id,
+    e.key,
+    e."time",
+    COALESCE(t.state, 'waiting'::event.state) AS state,
+    COALESCE(t.attempt, 0) AS attempt,
+    t.at,
+    t.due,
+    s.name AS subscription,
+    t.holder,
+    t.status,
+    t.code,
+    t.reason,
+    COALESCE(t.number, 0) AS number,
+    d."position",
+    q.id AS queue_id
+   FROM (((((event.queue q
+     JOIN event.delivery d ON ((d.queue_id = q.id)))
+     JOIN event.event e ON ((e."position" = d."position")))
+     LEFT JOIN LATERAL ( SELECT x.queue_id,
+            x."position",
+            x.number,
+            x.state,
+            x.at,
+            x.due,
+            x.attempt,
+            x.holder,
+            x.subscription_id,
+            x.status,
+            x.code,
+            x.latency_ms,
+            x.reason,
+            x.confirmed_by
+           FROM event.transition x
+          WHERE ((x.queue_id = q.id) AND (x."position" = d."position"))
+          ORDER BY x.number DESC
+         LIMIT 1) t ON (true))
+     LEFT JOIN event.subscription s ON ((s.id = t.subscription_id)))
+     LEFT JOIN event.subscription m ON (((m.id)::text = q.member)));
+
+--
+-- Name: VIEW delivery_state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.delivery_state IS 'Each delivery as it stands. Name a group, or a time by position >= event.position_at(...): then only those are read.';
+
+--
+-- Name: COLUMN delivery_state.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.namespace IS 'Namespace of the event and its subscribers.';
+
+--
+-- Name: COLUMN delivery_state.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.group_name IS 'Who gets it.';
+
+--
+-- Name: COLUMN delivery_state.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN delivery_state.event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.event IS 'The event''s name.';
+
+--
+-- Name: COLUMN delivery_state.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.event_id IS 'The event''s id.';
+
+--
+-- Name: COLUMN delivery_state.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.key IS 'The event''s key; NULL: none.';
+
+--
+-- Name: COLUMN delivery_state."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state."time" IS 'Receipt of the event.';
+
+--
+-- Name: COLUMN delivery_state.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.state IS 'How the delivery stands.';
+
+--
+-- Name: COLUMN delivery_state.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.attempt IS 'Attempts so far.';
+
+--
+-- Name: COLUMN delivery_state.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.at IS 'Since when it stands so; NULL: since the receipt.';
+
+--
+-- Name: COLUMN delivery_state.due; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.due IS 'When something happens by itself: the lease or the ack window ends, or it is tried again; NULL: never.';
+
+--
+-- Name: COLUMN delivery_state.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.subscription IS 'The subscription that its last attempt went to; NULL: none, or it is gone.';
+
+--
+-- Name: COLUMN delivery_state.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.holder IS 'Who made it stand so, if that was an attempt: the server, or who pulled.';
+
+--
+-- Name: COLUMN delivery_state.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.status IS 'HTTP status of the last answer; NULL: none came.';
+
+--
+-- Name: COLUMN delivery_state.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.code IS 'The code in the answer''s body.';
+
+--
+-- Name: COLUMN delivery_state.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.reason IS 'Why it stands so, for people.';
+
+--
+-- Name: COLUMN delivery_state.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.number IS 'Of its last transition; 0: there is none.';
+
+--
+-- Name: COLUMN delivery_state."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state."position" IS 'The event''s place in the log.';
+
+--
+-- Name: COLUMN delivery_state.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.delivery_state.queue_id IS 'Of event.queue.';
+
+--
+-- Name: dead; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.dead AS
+ SELECT s.namespace,
+    s.group_name,
+    s.member,
+    s.event,
+    s.event_id,
+    s.key,
+    s."time",
+    s.state,
+    s.attempt,
+    s.at,
+    s.due,
+    s.subscription,
+    s.holder,
+    s.status,
+    s.code,
+    s.reason,
+    s.number,
+    s."position",
+    s.queue_id
+   FROM (event.transition t
+     JOIN event.delivery_state s ON (((s.queue_id = t.queue_id) AND (s."position" = t."position") AND (s.number = t.number))))
+  WHERE (t.state = 'dead'::event.state);
+
+--
+-- Name: VIEW dead; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.dead IS 'Deliveries that are not tried any more. They are read by an index of their own.';
+
+--
+-- Name: COLUMN dead.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.namespace IS 'Namespace of the event and its subscribers.';
+
+--
+-- Name: COLUMN dead.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.group_name IS 'Who gets it.';
+
+--
+-- Name: COLUMN dead.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN dead.event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.event IS 'The event''s name.';
+
+--
+-- Name: COLUMN dead.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.event_id IS 'The event''s id.';
+
+--
+-- Name: COLUMN dead.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.key IS 'The event''s key; NULL: none.';
+
+--
+-- Name: COLUMN dead."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead."time" IS 'Receipt of the event.';
+
+--
+-- Name: COLUMN dead.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.state IS 'How the delivery stands.';
+
+--
+-- Name: COLUMN dead.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.attempt IS 'Attempts so far.';
+
+--
+-- Name: COLUMN dead.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.at IS 'Since when it stands so; NULL: since the receipt.';
+
+--
+-- Name: COLUMN dead.due; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.due IS 'When something happens by itself: the lease or the ack window ends, or it is tried again; NULL: never.';
+
+--
+-- Name: COLUMN dead.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.subscription IS 'The subscription that its last attempt went to; NULL: none, or it is gone.';
+
+--
+-- Name: COLUMN dead.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.holder IS 'Who made it stand so, if that was an attempt: the server, or who pulled.';
+
+--
+-- Name: COLUMN dead.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.status IS 'HTTP status of the last answer; NULL: none came.';
+
+--
+-- Name: COLUMN dead.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.code IS 'The code in the answer''s body.';
+
+--
+-- Name: COLUMN dead.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.reason IS 'Why it stands so, for people.';
+
+--
+-- Name: COLUMN dead.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.number IS 'Of its last transition; 0: there is none.';
+
+--
+-- Name: COLUMN dead."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead."position" IS 'The event''s place in the log.';
+
+--
+-- Name: COLUMN dead.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.dead.queue_id IS 'Of event.queue.';
+
+--
+-- Name: group_lag; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.group_lag AS
+ SELECT q.namespace,
+    q.group_name,
+        CASE
+            WHEN (q.member <> ''::text) THEN COALESCE(m.name, q.member)
+            ELSE ''::text
+        END AS member,
+    q.paused,
+    b.r_open AS open,
+    b.r_oldest AS oldest,
+    (clock_timestamp() - b.r_oldest) AS lag
+   FROM ((event.queue q
+     CROSS JOIN LATERAL event.backlog(q.id) b(r_open, r_oldest))
+     LEFT JOIN event.subscription m ON (((m.id)::text = q.member)));
+
+--
+-- Name: VIEW group_lag; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.group_lag IS 'How far each group is, and each member that gets broadcasts.';
+
+--
+-- Name: COLUMN group_lag.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.namespace IS 'Namespace of the group.';
+
+--
+-- Name: COLUMN group_lag.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.group_name IS 'Its name.';
+
+--
+-- Name: COLUMN group_lag.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN group_lag.paused; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.paused IS 'Nothing is delivered to it.';
+
+--
+-- Name: COLUMN group_lag.open; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.open IS 'Deliveries that are still to be done, counted up to 10,000.';
+
+--
+-- Name: COLUMN group_lag.oldest; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.oldest IS 'Receipt of the oldest of them; NULL: none is open.';
+
+--
+-- Name: COLUMN group_lag.lag; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.group_lag.lag IS 'How long ago that is.';
+
+--
+-- Name: last_position; Type: SEQUENCE; Schema: event; Owner: -
+--
+
+CREATE SEQUENCE event.last_position
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE last_position; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON SEQUENCE event.last_position IS 'The highest position that has been given out. A sequence, since a row that counts would be dead once a batch and could not be cleaned up while an old transaction lives.';
+
+--
+-- Name: log_number_seq; Type: SEQUENCE; Schema: event; Owner: -
+--
+
+ALTER TABLE event.log ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME event.log_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE log_number_seq; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON SEQUENCE event.log_number_seq IS 'Of event.log.number.';
+
+--
+-- Name: low_water_number_seq; Type: SEQUENCE; Schema: event; Owner: -
+--
+
+ALTER TABLE event.low_water ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME event.low_water_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE low_water_number_seq; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON SEQUENCE event.low_water_number_seq IS 'Of event.low_water.number.';
+
+--
+-- Name: open_delivery; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.open_delivery AS
+ SELECT q.namespace,
+    q.group_name,
+        CASE
+            WHEN (q.member <> ''::text) THEN COALESCE(m.name, q.member)
+            ELSE ''::text
+        END AS member,
+    e.name AS event,
+    e.event_id,
+    e.key,
+    e."time",
+    COALESCE(t.state, 'waiting'::event.state) AS state,
+    COALESCE(t.attempt, 0) AS attempt,
+    t.at,
+    t.due,
+    s.name AS subscription,
+    t.holder,
+    t.status,
+    t.code,
+    t.reason,
+    COALESCE(t.number, 0) AS number,
+    d."position",
+    q.id AS queue_id
+   FROM (((((event.queue q
+     CROSS JOIN LATERAL ( SELECT i."position"
+           FROM event.delivery i
+          WHERE ((i.queue_id = q.id) AND (i."position" > event.low_water_of(q.id)))
+         OFFSET 0) d)
+     CROSS JOIN LATERAL ( SELECT i."position",
+            i."time",
+            i.namespace,
+            i.event_id,
+            i.name,
+            i.data,
+            i.sealed,
+            i.key_id,
+            i.key,
+            i.group_name,
+            i.queues,
+            i.body_hash,
+            i.user_name,
+            i.application,
+            i.address,
+            i.node,
+            i.trace_id
+           FROM event.event i
+          WHERE (i."position" = d."position")
+         OFFSET 0) e)
+     LEFT JOIN LATERAL ( SELECT x.queue_id,
+            x."position",
+            x.number,
+            x.state,
+            x.at,
+            x.due,
+            x.attempt,
+            x.holder,
+            x.subscription_id,
+            x.status,
+            x.code,
+            x.latency_ms,
+            x.reason,
+            x.confirmed_by
+           FROM event.transition x
+          WHERE ((x.queue_id = q.id) AND (x."position" = d."position"))
+          ORDER BY x.number DESC
+         LIMIT 1) t ON (true))
+     LEFT JOIN event.subscription s ON ((s.id = t.subscription_id)))
+     LEFT JOIN event.subscription m ON (((m.id)::text = q.member)))
+  WHERE event.is_open(t.state, t.due);
+
+--
+-- Name: VIEW open_delivery; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.open_delivery IS 'Deliveries that are still to be done. What lies behind a queue''s low water is not read.';
+
+--
+-- Name: COLUMN open_delivery.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.namespace IS 'Namespace of the event and its subscribers.';
+
+--
+-- Name: COLUMN open_delivery.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.group_name IS 'Who gets it.';
+
+--
+-- Name: COLUMN open_delivery.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN open_delivery.event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.event IS 'The event''s name.';
+
+--
+-- Name: COLUMN open_delivery.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.event_id IS 'The event''s id.';
+
+--
+-- Name: COLUMN open_delivery.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.key IS 'The event''s key; NULL: none.';
+
+--
+-- Name: COLUMN open_delivery."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery."time" IS 'Receipt of the event.';
+
+--
+-- Name: COLUMN open_delivery.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.state IS 'How the delivery stands.';
+
+--
+-- Name: COLUMN open_delivery.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.attempt IS 'Attempts so far.';
+
+--
+-- Name: COLUMN open_delivery.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.at IS 'Since when it stands so; NULL: since the receipt.';
+
+--
+-- Name: COLUMN open_delivery.due; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.due IS 'When something happens by itself: the lease or the ack window ends, or it is tried again; NULL: never.';
+
+--
+-- Name: COLUMN open_delivery.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.subscription IS 'The subscription that its last attempt went to; NULL: none, or it is gone.';
+
+--
+-- Name: COLUMN open_delivery.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.holder IS 'Who made it stand so, if that was an attempt: the server, or who pulled.';
+
+--
+-- Name: COLUMN open_delivery.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.status IS 'HTTP status of the last answer; NULL: none came.';
+
+--
+-- Name: COLUMN open_delivery.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.code IS 'The code in the answer''s body.';
+
+--
+-- Name: COLUMN open_delivery.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.reason IS 'Why it stands so, for people.';
+
+--
+-- Name: COLUMN open_delivery.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.number IS 'Of its last transition; 0: there is none.';
+
+--
+-- Name: COLUMN open_delivery."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery."position" IS 'The event''s place in the log.';
+
+--
+-- Name: COLUMN open_delivery.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.open_delivery.queue_id IS 'Of event.queue.';
+
+--
+-- Name: opened; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.opened (
+    number bigint NOT NULL,
+    queue_id integer NOT NULL,
+    "position" bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+--
+-- Name: TABLE opened; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.opened IS 'Deliveries that were done and have been refused since: the servers, which have forgotten them, read it from time to time. Kept for an hour.';
+
+--
+-- Name: COLUMN opened.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.opened.number IS 'Rises in the order of the commits.';
+
+--
+-- Name: COLUMN opened.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.opened.queue_id IS 'Whose delivery.';
+
+--
+-- Name: COLUMN opened."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.opened."position" IS 'Of which event.';
+
+--
+-- Name: COLUMN opened.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.opened.at IS 'When.';
+
+--
+-- Name: opened_number_seq; Type: SEQUENCE; Schema: event; Owner: -
+--
+
+ALTER TABLE event.opened ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME event.opened_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE opened_number_seq; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON SEQUENCE event.opened_number_seq IS 'Of event.opened.number.';
+
+--
+-- Name: queue_id_seq; Type: SEQUENCE; Schema: event; Owner: -
+--
+
+ALTER TABLE event.queue ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME event.queue_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE queue_id_seq; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON SEQUENCE event.queue_id_seq IS 'Of event.queue.id.';
+
+--
+-- Name: retrying; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.retrying AS
+ SELECT o.namespace,
+    o.group_name,
+    o.member,
+    o.event,
+    o.event_id,
+    o.key,
+    o."time",
+    o.state,
+    o.attempt,
+    o.at,
+    o.due,
+    o.subscription,
+    o.holder,
+    o.status,
+    o.code,
+    o.reason,
+    o.number,
+    o."position",
+    o.queue_id
+   FROM event.open_delivery o
+  WHERE (o.state = 'failed'::event.state);
+
+--
+-- Name: VIEW retrying; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.retrying IS 'Open deliveries whose last attempt has failed: due says when the next one is.';
+
+--
+-- Name: COLUMN retrying.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.namespace IS 'Namespace of the event and its subscribers.';
+
+--
+-- Name: COLUMN retrying.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.group_name IS 'Who gets it.';
+
+--
+-- Name: COLUMN retrying.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN retrying.event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.event IS 'The event''s name.';
+
+--
+-- Name: COLUMN retrying.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.event_id IS 'The event''s id.';
+
+--
+-- Name: COLUMN retrying.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.key IS 'The event''s key; NULL: none.';
+
+--
+-- Name: COLUMN retrying."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying."time" IS 'Receipt of the event.';
+
+--
+-- Name: COLUMN retrying.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.state IS 'How the delivery stands.';
+
+--
+-- Name: COLUMN retrying.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.attempt IS 'Attempts so far.';
+
+--
+-- Name: COLUMN retrying.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.at IS 'Since when it stands so; NULL: since the receipt.';
+
+--
+-- Name: COLUMN retrying.due; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.due IS 'When something happens by itself: the lease or the ack window ends, or it is tried again; NULL: never.';
+
+--
+-- Name: COLUMN retrying.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.subscription IS 'The subscription that its last attempt went to; NULL: none, or it is gone.';
+
+--
+-- Name: COLUMN retrying.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.holder IS 'Who made it stand so, if that was an attempt: the server, or who pulled.';
+
+--
+-- Name: COLUMN retrying.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.status IS 'HTTP status of the last answer; NULL: none came.';
+
+--
+-- Name: COLUMN retrying.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.code IS 'The code in the answer''s body.';
+
+--
+-- Name: COLUMN retrying.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.reason IS 'Why it stands so, for people.';
+
+--
+-- Name: COLUMN retrying.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.number IS 'Of its last transition; 0: there is none.';
+
+--
+-- Name: COLUMN retrying."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying."position" IS 'The event''s place in the log.';
+
+--
+-- Name: COLUMN retrying.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.retrying.queue_id IS 'Of event.queue.';
+
+--
+-- Name: revision; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.revision (
+    value bigint NOT NULL,
+    matching bigint NOT NULL,
+    single boolean DEFAULT true NOT NULL,
+    CONSTRAINT revision_single CHECK (single)
+);
+
+--
+-- Name: TABLE revision; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.revision IS 'How often subscriptions, their secrets or queues have changed.';
+
+--
+-- Name: COLUMN revision.value; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.revision.value IS 'Rises at the commit of each change, under the lock of event.append: each event was published before or after it, never meanwhile.';
+
+--
+-- Name: COLUMN revision.matching; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.revision.matching IS 'What value was when it last changed who gets which events.';
+
+--
+-- Name: COLUMN revision.single; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.revision.single IS 'There is one row.';
+
+--
+-- Name: secret; Type: TABLE; Schema: event; Owner: -
+--
+
+CREATE TABLE event.secret (
+    subscription_id uuid NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT secret_length CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64)))
+);
+
+--
+-- Name: TABLE secret; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON TABLE event.secret IS 'What pushes are signed with (Standard Webhooks): with each that has not expired.';
+
+--
+-- Name: COLUMN secret.subscription_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.secret.subscription_id IS 'Whose.';
+
+--
+-- Name: COLUMN secret.secret; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.secret.secret IS '24 to 64 bytes.';
+
+--
+-- Name: COLUMN secret.created_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.secret.created_at IS 'When.';
+
+--
+-- Name: COLUMN secret.expires_at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.secret.expires_at IS 'NULL: it is the current one.';
+
+--
+-- Name: slowest_target; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.slowest_target AS
+SELECT
+    NULL::text COLLATE pg_catalog."C" AS namespace,
+    NULL::text COLLATE pg_catalog."C" AS group_name,
+    NULL::text COLLATE pg_catalog."C" AS subscription,
+    NULL::event.target AS target,
+    NULL::text COLLATE pg_catalog."C" AS address,
+    NULL::bigint AS attempts,
+    NULL::bigint AS failures,
+    NULL::double precision AS p50_ms,
+    NULL::double precision AS p99_ms;
+
+--
+-- Name: VIEW slowest_target; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.slowest_target IS 'How the attempts of the last hour went, by subscription, the slowest first.';
+
+--
+-- Name: COLUMN slowest_target.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.namespace IS 'Namespace of the subscription.';
+
+--
+-- Name: COLUMN slowest_target.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.group_name IS 'Its group.';
+
+--
+-- Name: COLUMN slowest_target.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.subscription IS 'Its name.';
+
+--
+-- Name: COLUMN slowest_target.target; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.target IS 'Where its events go.';
+
+--
+-- Name: COLUMN slowest_target.address; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.address IS 'URL or service; NULL: who asks for them.';
+
+--
+-- Name: COLUMN slowest_target.attempts; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.attempts IS 'Attempts that ended in the last hour.';
+
+--
+-- Name: COLUMN slowest_target.failures; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.failures IS 'Those after which the delivery was failed or dead.';
+
+--
+-- Name: COLUMN slowest_target.p50_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.p50_ms IS 'Median of how long they took, milliseconds.';
+
+--
+-- Name: COLUMN slowest_target.p99_ms; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.slowest_target.p99_ms IS 'One in a hundred took longer, milliseconds.';
+
+--
+-- Name: waiting; Type: VIEW; Schema: event; Owner: -
+--
+
+CREATE VIEW event.waiting AS
+ SELECT o.namespace,
+    o.group_name,
+    o.member,
+    o.event,
+    o.event_id,
+    o.key,
+    o."time",
+    o.state,
+    o.attempt,
+    o.at,
+    o.due,
+    o.subscription,
+    o.holder,
+    o.status,
+    o.code,
+    o.reason,
+    o.number,
+    o."position",
+    o.queue_id
+   FROM event.open_delivery o
+  WHERE (o.state <> 'failed'::event.state);
+
+--
+-- Name: VIEW waiting; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON VIEW event.waiting IS 'Open deliveries whose last attempt has not failed: nobody has them, somebody has (leased), or they wait for their confirmation (delivered).';
+
+--
+-- Name: COLUMN waiting.namespace; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.namespace IS 'Namespace of the event and its subscribers.';
+
+--
+-- Name: COLUMN waiting.group_name; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.group_name IS 'Who gets it.';
+
+--
+-- Name: COLUMN waiting.member; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.member IS 'Name of the subscription, or its id when it is gone, if it is a broadcast''s; else empty.';
+
+--
+-- Name: COLUMN waiting.event; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.event IS 'The event''s name.';
+
+--
+-- Name: COLUMN waiting.event_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.event_id IS 'The event''s id.';
+
+--
+-- Name: COLUMN waiting.key; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.key IS 'The event''s key; NULL: none.';
+
+--
+-- Name: COLUMN waiting."time"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting."time" IS 'Receipt of the event.';
+
+--
+-- Name: COLUMN waiting.state; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.state IS 'How the delivery stands.';
+
+--
+-- Name: COLUMN waiting.attempt; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.attempt IS 'Attempts so far.';
+
+--
+-- Name: COLUMN waiting.at; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.at IS 'Since when it stands so; NULL: since the receipt.';
+
+--
+-- Name: COLUMN waiting.due; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.due IS 'When something happens by itself: the lease or the ack window ends, or it is tried again; NULL: never.';
+
+--
+-- Name: COLUMN waiting.subscription; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.subscription IS 'The subscription that its last attempt went to; NULL: none, or it is gone.';
+
+--
+-- Name: COLUMN waiting.holder; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.holder IS 'Who made it stand so, if that was an attempt: the server, or who pulled.';
+
+--
+-- Name: COLUMN waiting.status; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.status IS 'HTTP status of the last answer; NULL: none came.';
+
+--
+-- Name: COLUMN waiting.code; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.code IS 'The code in the answer''s body.';
+
+--
+-- Name: COLUMN waiting.reason; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.reason IS 'Why it stands so, for people.';
+
+--
+-- Name: COLUMN waiting.number; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.number IS 'Of its last transition; 0: there is none.';
+
+--
+-- Name: COLUMN waiting."position"; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting."position" IS 'The event''s place in the log.';
+
+--
+-- Name: COLUMN waiting.queue_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON COLUMN event.waiting.queue_id IS 'Of event.queue.';
+
+--
 -- Name: extension; Type: TABLE; Schema: registry; Owner: -
 --
 
@@ -6802,6 +10614,97 @@ ALTER TABLE ONLY auth.token_key
     ADD CONSTRAINT token_key_pkey PRIMARY KEY (id);
 
 --
+-- Name: delivery delivery_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (queue_id, "position");
+
+--
+-- Name: event event_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY ("position");
+
+--
+-- Name: log log_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.log
+    ADD CONSTRAINT log_pkey PRIMARY KEY (namespace, event_id, "time", number, received_at);
+
+--
+-- Name: low_water low_water_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.low_water
+    ADD CONSTRAINT low_water_pkey PRIMARY KEY (queue_id, number);
+
+--
+-- Name: member member_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.member
+    ADD CONSTRAINT member_pkey PRIMARY KEY (name);
+
+--
+-- Name: opened opened_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.opened
+    ADD CONSTRAINT opened_pkey PRIMARY KEY (number);
+
+--
+-- Name: queue queue_namespace_group_name_member_key; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.queue
+    ADD CONSTRAINT queue_namespace_group_name_member_key UNIQUE (namespace, group_name, member);
+
+--
+-- Name: queue queue_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (id);
+
+--
+-- Name: revision revision_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.revision
+    ADD CONSTRAINT revision_pkey PRIMARY KEY (single);
+
+--
+-- Name: secret secret_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.secret
+    ADD CONSTRAINT secret_pkey PRIMARY KEY (subscription_id, created_at);
+
+--
+-- Name: subscription subscription_namespace_name_key; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.subscription
+    ADD CONSTRAINT subscription_namespace_name_key UNIQUE (namespace, name);
+
+--
+-- Name: subscription subscription_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.subscription
+    ADD CONSTRAINT subscription_pkey PRIMARY KEY (id);
+
+--
+-- Name: transition transition_pkey; Type: CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.transition
+    ADD CONSTRAINT transition_pkey PRIMARY KEY (queue_id, "position", number);
+
+--
 -- Name: action action_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
 --
 
@@ -7076,6 +10979,54 @@ CREATE INDEX session_subject ON auth.session USING btree (kind, name);
 COMMENT ON INDEX auth.session_subject IS 'For the sessions of a subject.';
 
 --
+-- Name: event_by_id; Type: INDEX; Schema: event; Owner: -
+--
+
+CREATE INDEX event_by_id ON ONLY event.event USING btree (event_id);
+
+--
+-- Name: INDEX event_by_id; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON INDEX event.event_by_id IS 'An event by its id.';
+
+--
+-- Name: subscription_by_queue; Type: INDEX; Schema: event; Owner: -
+--
+
+CREATE INDEX subscription_by_queue ON event.subscription USING btree (queue_id);
+
+--
+-- Name: INDEX subscription_by_queue; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON INDEX event.subscription_by_queue IS 'Members of a group.';
+
+--
+-- Name: transition_by_time; Type: INDEX; Schema: event; Owner: -
+--
+
+CREATE INDEX transition_by_time ON ONLY event.transition USING brin (at) WITH (autosummarize='on');
+
+--
+-- Name: INDEX transition_by_time; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON INDEX event.transition_by_time IS 'What happened in a time: rows are written in the order of it.';
+
+--
+-- Name: transition_dead; Type: INDEX; Schema: event; Owner: -
+--
+
+CREATE INDEX transition_dead ON ONLY event.transition USING btree (queue_id, "position") WHERE (state = 'dead'::event.state);
+
+--
+-- Name: INDEX transition_dead; Type: COMMENT; Schema: event; Owner: -
+--
+
+COMMENT ON INDEX event.transition_dead IS 'Deliveries that are dead, or were until they were opened again.';
+
+--
 -- Name: invocation_trace_id; Type: INDEX; Schema: registry; Owner: -
 --
 
@@ -7086,6 +11037,27 @@ CREATE INDEX invocation_trace_id ON ONLY registry.invocation USING btree (trace_
 --
 
 COMMENT ON INDEX registry.invocation_trace_id IS 'What came of one invocation.';
+
+--
+-- Name: slowest_target _RETURN; Type: RULE; Schema: event; Owner: -
+--
+
+CREATE OR REPLACE VIEW event.slowest_target AS
+ SELECT s.namespace,
+    q.group_name,
+    s.name AS subscription,
+    s.target,
+    COALESCE(s.url, s.service) AS address,
+    count(*) AS attempts,
+    count(*) FILTER (WHERE (t.state = ANY (ARRAY['failed'::event.state, 'dead'::event.state]))) AS failures,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY t.latency_ms) AS p50_ms,
+    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY t.latency_ms) AS p99_ms
+   FROM ((event.transition t
+     JOIN event.subscription s ON ((s.id = t.subscription_id)))
+     JOIN event.queue q ON ((q.id = s.queue_id)))
+  WHERE ((t.at > (now() - '01:00:00'::interval)) AND (t.latency_ms IS NOT NULL))
+  GROUP BY s.id, q.id
+  ORDER BY (percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY t.latency_ms)) DESC;
 
 --
 -- Name: access_key access_key_added; Type: TRIGGER; Schema: auth; Owner: -
@@ -7724,6 +11696,24 @@ CREATE TRIGGER token_key_truncated BEFORE TRUNCATE ON auth.token_key FOR EACH ST
 COMMENT ON TRIGGER token_key_truncated ON auth.token_key IS 'Refuses it.';
 
 --
+-- Name: queue publish_change; Type: TRIGGER; Schema: event; Owner: -
+--
+
+CREATE CONSTRAINT TRIGGER publish_change AFTER INSERT OR DELETE OR UPDATE ON event.queue DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION event.publish_change();
+
+--
+-- Name: secret publish_change; Type: TRIGGER; Schema: event; Owner: -
+--
+
+CREATE CONSTRAINT TRIGGER publish_change AFTER INSERT OR DELETE OR UPDATE ON event.secret DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION event.publish_change();
+
+--
+-- Name: subscription publish_change; Type: TRIGGER; Schema: event; Owner: -
+--
+
+CREATE CONSTRAINT TRIGGER publish_change AFTER INSERT OR DELETE OR UPDATE ON event.subscription DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION event.publish_change();
+
+--
 -- Name: node node_deletes_leases; Type: TRIGGER; Schema: registry; Owner: -
 --
 
@@ -7825,6 +11815,20 @@ ALTER TABLE ONLY auth.session
     ADD CONSTRAINT session_subject_fkey FOREIGN KEY (kind, name) REFERENCES auth.subject(kind, name) ON DELETE CASCADE;
 
 --
+-- Name: secret secret_subscription_id_fkey; Type: FK CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.secret
+    ADD CONSTRAINT secret_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES event.subscription(id) ON DELETE CASCADE;
+
+--
+-- Name: subscription subscription_queue_id_fkey; Type: FK CONSTRAINT; Schema: event; Owner: -
+--
+
+ALTER TABLE ONLY event.subscription
+    ADD CONSTRAINT subscription_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES event.queue(id);
+
+--
 -- Name: action action_service_fkey; Type: FK CONSTRAINT; Schema: registry; Owner: -
 --
 
@@ -7851,6 +11855,13 @@ GRANT USAGE ON SCHEMA audit TO junction_reader;
 
 GRANT USAGE ON SCHEMA auth TO junction_app;
 GRANT USAGE ON SCHEMA auth TO junction_reader;
+
+--
+-- Name: SCHEMA event; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA event TO junction_app;
+GRANT USAGE ON SCHEMA event TO junction_reader;
 
 --
 -- Name: SCHEMA registry; Type: ACL; Schema: -; Owner: -
@@ -8548,6 +12559,442 @@ GRANT ALL ON FUNCTION auth.who_can(service_name text, action_name text, method_n
 GRANT ALL ON FUNCTION auth.who_can(service_name text, action_name text, method_name text) TO junction_reader;
 
 --
+-- Name: FUNCTION append(ids text[], given boolean[], revisions bigint[], namespaces text[], names text[], datas text[], seals bytea[], key_ids text[], keys text[], group_names text[], queues text[], hashes bytea[], user_names text[], applications text[], addresses text[], nodes text[], trace_ids text[]); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.append(ids text[], given boolean[], revisions bigint[], namespaces text[], names text[], datas text[], seals bytea[], key_ids text[], keys text[], group_names text[], queues text[], hashes bytea[], user_names text[], applications text[], addresses text[], nodes text[], trace_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.append(ids text[], given boolean[], revisions bigint[], namespaces text[], names text[], datas text[], seals bytea[], key_ids text[], keys text[], group_names text[], queues text[], hashes bytea[], user_names text[], applications text[], addresses text[], nodes text[], trace_ids text[]) TO junction_app;
+
+--
+-- Name: FUNCTION backlog(of_queue integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.backlog(of_queue integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.backlog(of_queue integer) TO junction_app;
+GRANT ALL ON FUNCTION event.backlog(of_queue integer) TO junction_reader;
+
+--
+-- Name: FUNCTION candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer) TO junction_app;
+GRANT ALL ON FUNCTION event.candidates(of_namespace text, of_group text, of_event_id text, dead boolean, lowest bigint, before_position bigint, before_queue integer, most integer) TO junction_reader;
+
+--
+-- Name: FUNCTION conclude(queue_ids integer[], positions bigint[], numbers integer[], outcomes event.state[], holders text[], subscription_ids uuid[], attempts integer[], retry_ms bigint[], statuses integer[], codes text[], latencies double precision[], reasons text[]); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.conclude(queue_ids integer[], positions bigint[], numbers integer[], outcomes event.state[], holders text[], subscription_ids uuid[], attempts integer[], retry_ms bigint[], statuses integer[], codes text[], latencies double precision[], reasons text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.conclude(queue_ids integer[], positions bigint[], numbers integer[], outcomes event.state[], holders text[], subscription_ids uuid[], attempts integer[], retry_ms bigint[], statuses integer[], codes text[], latencies double precision[], reasons text[]) TO junction_app;
+
+--
+-- Name: FUNCTION configure_service(of_namespace text, of_service text, specs json); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.configure_service(of_namespace text, of_service text, specs json) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.configure_service(of_namespace text, of_service text, specs json) TO junction_app;
+
+--
+-- Name: FUNCTION confirm(of_namespace text, of_event_id text, of_name text, of_group text, of_application text, success boolean, who text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.confirm(of_namespace text, of_event_id text, of_name text, of_group text, of_application text, success boolean, who text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.confirm(of_namespace text, of_event_id text, of_name text, of_group text, of_application text, success boolean, who text) TO junction_app;
+
+--
+-- Name: FUNCTION decide(state event.state, attempt integer, at timestamp with time zone, due timestamp with time zone, window_ms bigint, success boolean); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.decide(state event.state, attempt integer, at timestamp with time zone, due timestamp with time zone, window_ms bigint, success boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.decide(state event.state, attempt integer, at timestamp with time zone, due timestamp with time zone, window_ms bigint, success boolean) TO junction_app;
+
+--
+-- Name: FUNCTION delete_subscription(of_namespace text, of_name text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.delete_subscription(of_namespace text, of_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.delete_subscription(of_namespace text, of_name text) TO junction_app;
+
+--
+-- Name: FUNCTION deliveries_of(of_namespace text, of_event_id text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.deliveries_of(of_namespace text, of_event_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.deliveries_of(of_namespace text, of_event_id text) TO junction_app;
+GRANT ALL ON FUNCTION event.deliveries_of(of_namespace text, of_event_id text) TO junction_reader;
+
+--
+-- Name: FUNCTION disable_subscription(of_subscription uuid, of_url text, reason text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.disable_subscription(of_subscription uuid, of_url text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.disable_subscription(of_subscription uuid, of_url text, reason text) TO junction_app;
+
+--
+-- Name: FUNCTION due_ms(due timestamp with time zone); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.due_ms(due timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.due_ms(due timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION event.due_ms(due timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint) TO junction_app;
+GRANT ALL ON FUNCTION event.find_log(of_namespace text, of_event_id text, begin_time timestamp with time zone, end_time timestamp with time zone, most integer, most_bytes bigint) TO junction_reader;
+
+--
+-- Name: TABLE subscription; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.subscription TO junction_app;
+GRANT SELECT ON TABLE event.subscription TO junction_reader;
+
+--
+-- Name: FUNCTION find_subscription(of_namespace text, of_name text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.find_subscription(of_namespace text, of_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.find_subscription(of_namespace text, of_name text) TO junction_app;
+
+--
+-- Name: FUNCTION first_kept(); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.first_kept() FROM PUBLIC;
+GRANT ALL ON FUNCTION event.first_kept() TO junction_app;
+
+--
+-- Name: FUNCTION follow(after bigint, most integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.follow(after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.follow(after bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION has_open_before(up_to bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.has_open_before(up_to bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.has_open_before(up_to bigint) TO junction_app;
+GRANT ALL ON FUNCTION event.has_open_before(up_to bigint) TO junction_reader;
+
+--
+-- Name: FUNCTION head(); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.head() FROM PUBLIC;
+GRANT ALL ON FUNCTION event.head() TO junction_app;
+
+--
+-- Name: FUNCTION is_open(state event.state, due timestamp with time zone); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.is_open(state event.state, due timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.is_open(state event.state, due timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION event.is_open(state event.state, due timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION is_pushed(target event.target); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.is_pushed(target event.target) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.is_pushed(target event.target) TO junction_app;
+GRANT ALL ON FUNCTION event.is_pushed(target event.target) TO junction_reader;
+
+--
+-- Name: FUNCTION keep_events(days integer, drop_open boolean); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.keep_events(days integer, drop_open boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.keep_events(days integer, drop_open boolean) TO junction_app;
+
+--
+-- Name: FUNCTION keep_months(parent regclass, days integer); Type: ACL; Schema: upkeep; Owner: -
+--
+
+REVOKE ALL ON FUNCTION upkeep.keep_months(parent regclass, days integer) FROM PUBLIC;
+
+--
+-- Name: TABLE log; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.log TO junction_app;
+GRANT SELECT ON TABLE event.log TO junction_reader;
+
+--
+-- Name: FUNCTION keep_log(days integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.keep_log(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.keep_log(days integer) TO junction_app;
+
+--
+-- Name: TABLE transition; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.transition TO junction_app;
+GRANT SELECT ON TABLE event.transition TO junction_reader;
+
+--
+-- Name: FUNCTION last_transition(of_queue integer, of_position bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.last_transition(of_queue integer, of_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.last_transition(of_queue integer, of_position bigint) TO junction_app;
+GRANT ALL ON FUNCTION event.last_transition(of_queue integer, of_position bigint) TO junction_reader;
+
+--
+-- Name: FUNCTION lease(queue_ids integer[], positions bigint[], holders text[], subscription_ids uuid[], lease_ms bigint[], early boolean[], most_bytes bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.lease(queue_ids integer[], positions bigint[], holders text[], subscription_ids uuid[], lease_ms bigint[], early boolean[], most_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.lease(queue_ids integer[], positions bigint[], holders text[], subscription_ids uuid[], lease_ms bigint[], early boolean[], most_bytes bigint) TO junction_app;
+
+--
+-- Name: TABLE member; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE event.member TO junction_app;
+GRANT SELECT ON TABLE event.member TO junction_reader;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.leave_member(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.leave_member(name text) TO junction_app;
+
+--
+-- Name: FUNCTION list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer) TO junction_app;
+GRANT ALL ON FUNCTION event.list_deliveries(of_namespace text, of_group text, of_state event.state, pattern text, of_event_id text, lowest bigint, before_position bigint, before_queue integer, most integer, looked integer) TO junction_reader;
+
+--
+-- Name: FUNCTION load(); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.load() FROM PUBLIC;
+GRANT ALL ON FUNCTION event.load() TO junction_app;
+
+--
+-- Name: FUNCTION load_queue(of_queue integer, after bigint, most integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.load_queue(of_queue integer, after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.load_queue(of_queue integer, after bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION lock_subscriptions(); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.lock_subscriptions() FROM PUBLIC;
+GRANT ALL ON FUNCTION event.lock_subscriptions() TO junction_app;
+
+--
+-- Name: TABLE low_water; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.low_water TO junction_app;
+GRANT SELECT ON TABLE event.low_water TO junction_reader;
+
+--
+-- Name: FUNCTION low_water_of(of_queue integer); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.low_water_of(of_queue integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.low_water_of(of_queue integer) TO junction_app;
+GRANT ALL ON FUNCTION event.low_water_of(of_queue integer) TO junction_reader;
+
+--
+-- Name: FUNCTION make_month(parent regclass, month date); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.make_month(parent regclass, month date) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.make_month(parent regclass, month date) TO junction_app;
+
+--
+-- Name: FUNCTION make_queue(namespace text, group_name text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.make_queue(namespace text, group_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.make_queue(namespace text, group_name text) TO junction_app;
+
+--
+-- Name: FUNCTION milliseconds(t timestamp with time zone); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.milliseconds(t timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.milliseconds(t timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION event.milliseconds(t timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION note_opened(of_queue integer, at_position bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.note_opened(of_queue integer, at_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.note_opened(of_queue integer, at_position bigint) TO junction_app;
+
+--
+-- Name: FUNCTION opened_after(after bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.opened_after(after bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.opened_after(after bigint) TO junction_app;
+GRANT ALL ON FUNCTION event.opened_after(after bigint) TO junction_reader;
+
+--
+-- Name: FUNCTION pause(of_namespace text, of_group text, of_subscription text, paused boolean); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.pause(of_namespace text, of_group text, of_subscription text, paused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.pause(of_namespace text, of_group text, of_subscription text, paused boolean) TO junction_app;
+
+--
+-- Name: FUNCTION position_at(t timestamp with time zone); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.position_at(t timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.position_at(t timestamp with time zone) TO junction_app;
+GRANT ALL ON FUNCTION event.position_at(t timestamp with time zone) TO junction_reader;
+
+--
+-- Name: FUNCTION publish_change(); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.publish_change() FROM PUBLIC;
+GRANT ALL ON FUNCTION event.publish_change() TO junction_app;
+
+--
+-- Name: FUNCTION put_secret(of_subscription uuid, given bytea, fresh bytea); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.put_secret(of_subscription uuid, given bytea, fresh bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.put_secret(of_subscription uuid, given bytea, fresh bytea) TO junction_app;
+
+--
+-- Name: FUNCTION put_subscription(spec json); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.put_subscription(spec json) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.put_subscription(spec json) TO junction_app;
+
+--
+-- Name: FUNCTION queue_for(of_namespace text, of_group text, of_member text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.queue_for(of_namespace text, of_group text, of_member text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.queue_for(of_namespace text, of_group text, of_member text) TO junction_app;
+
+--
+-- Name: FUNCTION read_confirmed(of_queue integer, most integer, most_bytes bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.read_confirmed(of_queue integer, most integer, most_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.read_confirmed(of_queue integer, most integer, most_bytes bigint) TO junction_app;
+
+--
+-- Name: FUNCTION read_log(of_namespace text, after bigint, most integer, most_bytes bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.read_log(of_namespace text, after bigint, most integer, most_bytes bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.read_log(of_namespace text, after bigint, most integer, most_bytes bigint) TO junction_app;
+
+--
+-- Name: FUNCTION read_one(of_namespace text, of_event_id text, of_group text, of_application text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.read_one(of_namespace text, of_event_id text, of_group text, of_application text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.read_one(of_namespace text, of_event_id text, of_group text, of_application text) TO junction_app;
+
+--
+-- Name: FUNCTION renew_member(name text, alive interval); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.renew_member(name text, alive interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.renew_member(name text, alive interval) TO junction_app;
+
+--
+-- Name: FUNCTION replay_some(of_queue integer, after bigint, up_to bigint, states event.state[], looked integer, who text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.replay_some(of_queue integer, after bigint, up_to bigint, states event.state[], looked integer, who text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.replay_some(of_queue integer, after bigint, up_to bigint, states event.state[], looked integer, who text) TO junction_app;
+
+--
+-- Name: FUNCTION retry_ms(of_subscription uuid, attempt integer, at_least bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.retry_ms(of_subscription uuid, attempt integer, at_least bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.retry_ms(of_subscription uuid, attempt integer, at_least bigint) TO junction_app;
+
+--
+-- Name: FUNCTION rotate_secret(of_namespace text, of_name text, fresh bytea, overlap_seconds bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.rotate_secret(of_namespace text, of_name text, fresh bytea, overlap_seconds bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.rotate_secret(of_namespace text, of_name text, fresh bytea, overlap_seconds bigint) TO junction_app;
+
+--
+-- Name: FUNCTION set_low_water(of_queue integer, up_to bigint, generation bigint, opened bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.set_low_water(of_queue integer, up_to bigint, generation bigint, opened bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.set_low_water(of_queue integer, up_to bigint, generation bigint, opened bigint) TO junction_app;
+
+--
+-- Name: FUNCTION states(queue_ids integer[], positions bigint[]); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.states(queue_ids integer[], positions bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.states(queue_ids integer[], positions bigint[]) TO junction_app;
+GRANT ALL ON FUNCTION event.states(queue_ids integer[], positions bigint[]) TO junction_reader;
+
+--
+-- Name: FUNCTION subscribe_stream(of_namespace text, of_group text, wanted text[], mode event.confirm_mode, window_ms bigint, who_user text, who_application text, who_address text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.subscribe_stream(of_namespace text, of_group text, wanted text[], mode event.confirm_mode, window_ms bigint, who_user text, who_application text, who_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.subscribe_stream(of_namespace text, of_group text, wanted text[], mode event.confirm_mode, window_ms bigint, who_user text, who_application text, who_address text) TO junction_app;
+
+--
+-- Name: FUNCTION text_of(sealed bytea); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.text_of(sealed bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.text_of(sealed bytea) TO junction_app;
+
+--
+-- Name: FUNCTION time_at(p bigint); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.time_at(p bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.time_at(p bigint) TO junction_app;
+GRANT ALL ON FUNCTION event.time_at(p bigint) TO junction_reader;
+
+--
+-- Name: FUNCTION topic_matches(pattern text, name text); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.topic_matches(pattern text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.topic_matches(pattern text, name text) TO junction_app;
+GRANT ALL ON FUNCTION event.topic_matches(pattern text, name text) TO junction_reader;
+
+--
+-- Name: FUNCTION write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]); Type: ACL; Schema: event; Owner: -
+--
+
+REVOKE ALL ON FUNCTION event.write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION event.write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) TO junction_app;
+
+--
 -- Name: FUNCTION interval_milliseconds(span interval); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -8821,12 +13268,6 @@ REVOKE ALL ON FUNCTION registry.update_node(namespace text, service_name text, n
 GRANT ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
 
 --
--- Name: FUNCTION keep_months(parent regclass, days integer); Type: ACL; Schema: upkeep; Owner: -
---
-
-REVOKE ALL ON FUNCTION upkeep.keep_months(parent regclass, days integer) FROM PUBLIC;
-
---
 -- Name: FUNCTION make_month(parent regclass, month date); Type: ACL; Schema: upkeep; Owner: -
 --
 
@@ -9082,6 +13523,109 @@ GRANT SELECT(expires_at) ON TABLE auth.session TO junction_reader;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.token_key TO junction_app;
+
+--
+-- Name: TABLE event; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.event TO junction_app;
+GRANT SELECT ON TABLE event.event TO junction_reader;
+
+--
+-- Name: TABLE queue; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.queue TO junction_app;
+GRANT SELECT ON TABLE event.queue TO junction_reader;
+
+--
+-- Name: TABLE attempt; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.attempt TO junction_app;
+GRANT SELECT ON TABLE event.attempt TO junction_reader;
+
+--
+-- Name: TABLE delivery; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.delivery TO junction_app;
+GRANT SELECT ON TABLE event.delivery TO junction_reader;
+
+--
+-- Name: TABLE delivery_state; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.delivery_state TO junction_app;
+GRANT SELECT ON TABLE event.delivery_state TO junction_reader;
+
+--
+-- Name: TABLE dead; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.dead TO junction_app;
+GRANT SELECT ON TABLE event.dead TO junction_reader;
+
+--
+-- Name: TABLE group_lag; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.group_lag TO junction_app;
+GRANT SELECT ON TABLE event.group_lag TO junction_reader;
+
+--
+-- Name: SEQUENCE last_position; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON SEQUENCE event.last_position TO junction_app;
+
+--
+-- Name: TABLE open_delivery; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.open_delivery TO junction_app;
+GRANT SELECT ON TABLE event.open_delivery TO junction_reader;
+
+--
+-- Name: TABLE opened; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.opened TO junction_app;
+GRANT SELECT ON TABLE event.opened TO junction_reader;
+
+--
+-- Name: TABLE retrying; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.retrying TO junction_app;
+GRANT SELECT ON TABLE event.retrying TO junction_reader;
+
+--
+-- Name: TABLE revision; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.revision TO junction_app;
+GRANT SELECT ON TABLE event.revision TO junction_reader;
+
+--
+-- Name: TABLE secret; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.secret TO junction_app;
+
+--
+-- Name: TABLE slowest_target; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.slowest_target TO junction_app;
+GRANT SELECT ON TABLE event.slowest_target TO junction_reader;
+
+--
+-- Name: TABLE waiting; Type: ACL; Schema: event; Owner: -
+--
+
+GRANT SELECT ON TABLE event.waiting TO junction_app;
+GRANT SELECT ON TABLE event.waiting TO junction_reader;
 
 --
 -- Name: TABLE extension; Type: ACL; Schema: registry; Owner: -
