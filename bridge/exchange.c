@@ -363,6 +363,15 @@ void exchange_end(struct exchange *x)
 
 /* --- the server's answer --------------------------------------------------------------------- */
 
+/* A GET that changes something is asked for again each time. */
+static void forbid_keeping(struct exchange *x)
+{
+	static const struct reply_header headers[] = {{"Cache-Control", "no-store"}, {0}};
+
+	if (x->match.method->access == API_ACCESS_WRITE && strcmp(x->match.route->verb, "GET") == 0)
+		x->reply.headers = headers;
+}
+
 void exchange_reply_call(
 	struct exchange *x, struct status status, struct text response, struct text details)
 {
@@ -372,11 +381,11 @@ void exchange_reply_call(
 		message =
 			guard_unpack(x->reply_arena, method->output->descriptor, response, &status);
 	access_called(&x->access, status.code, status.message);
-	if (message) {
+	if (message)
 		reply_message(&x->reply, x->reply_arena, method, x->match.route, message);
-		return;
-	}
-	reply_refusal(&x->reply, x->reply_arena, x->profile, &status, details);
+	else
+		reply_refusal(&x->reply, x->reply_arena, x->profile, &status, details);
+	forbid_keeping(x);
 }
 
 void exchange_wake(struct exchange *x)

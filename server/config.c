@@ -197,12 +197,40 @@ static const struct option options[] = {
 		"How long audit records are kept, by whole months; 0: for ever."),
 	NUMBER("--idempotency-hours", "JUNCTION_IDEMPOTENCY_HOURS", idempotency_hours, "24",
 		"hours", 1, 8760, "How long the Idempotency-Key of a written audit record counts."),
+	NUMBER("--event-days", "JUNCTION_EVENT_DAYS", event_days, "60", "days", 0, 36500,
+		"How long events and their deliveries are kept, by whole months, but never before "
+		"every group is done with them; 0: for ever."),
+	{.name = "--event-drop-open",
+		.environment = "JUNCTION_EVENT_DROP_OPEN",
+		.kind = OPTION_FLAG,
+		.value = &values.event_drop_open,
+		.help = "Events older than --event-days go though a group is not done with them."},
+	NUMBER("--event-log-days", "JUNCTION_EVENT_LOG_DAYS", event_log_days, "0", "days", 0, 36500,
+		"How long the log of applications (WriteLog) is kept, by whole months; 0: for "
+		"ever."),
+	NUMBER("--event-data-limit", "JUNCTION_EVENT_DATA_LIMIT", event_data_limit, "1048576",
+		"bytes", 1, 64 << 20, "Largest data of an event; --message-limit bounds it, too."),
+	{.name = "--event-key-file",
+		.environment = "JUNCTION_EVENT_KEY_FILE",
+		.kind = OPTION_STRING,
+		.value = &values.event_key_file,
+		.unit = "FILE",
+		.help = "Keys that data of events is encrypted with where a subscription wants "
+			"it: a line \"NAME BASE64\" of 32 bytes for each; the last one encrypts."},
+	NUMBER("--event-poll-ms", "JUNCTION_EVENT_POLL_MS", event_poll_ms, "50", "milliseconds", 1,
+		MILLISECONDS_MAX,
+		"How often events and subscriptions of other servers are looked for."),
+	NUMBER("--event-member-ms", "JUNCTION_EVENT_MEMBER_MS", event_member_ms, "1000",
+		"milliseconds", 0, MILLISECONDS_MAX,
+		"How often this server says that it pushes events: without a word for five "
+		"times that, others take over; 0: it pushes none."),
 	NUMBER("--forget-nodes-after-ms", "JUNCTION_FORGET_NODES_AFTER_MS", forget_nodes_after_ms,
 		"3600000", "milliseconds", 0, INT64_C(365) * MILLISECONDS_MAX,
 		"How long the row of a node stays whose lease has run out."),
 	NUMBER("--watch-patience-ms", "JUNCTION_WATCH_PATIENCE_MS", watch_patience_ms, "30000",
 		"milliseconds", 100, MILLISECONDS_MAX,
-		"How long a watcher may leave a message unread before it is broken off."),
+		"How long who watches or subscribes may leave a message unread before it is "
+		"broken off."),
 	WORDS("--auth", "JUNCTION_AUTH", &words.auth, .fallback = "auto", .unit = "MODE",
 		.help = "required: every call shows who makes it. open: calls without credentials "
 			"may do everything, as long as --listen and --own-address are on loopback "

@@ -36,7 +36,12 @@ struct config {
 	int64_t check_down_after, check_up_after, checks_at_once;
 	int64_t protect_percent;
 	int64_t history_days, forget_nodes_after_ms, watch_patience_ms;
-	int64_t audit_days, idempotency_hours; /* days 0: for ever */
+	int64_t audit_days, idempotency_hours;  /* days 0: for ever */
+	int64_t event_poll_ms, event_member_ms; /* member 0: it does not push */
+	int64_t event_days, event_log_days;     /* 0: for ever */
+	bool event_drop_open;
+	int64_t event_data_limit;   /* bytes */
+	const char *event_key_file; /* NULL: none */
 
 	bool auth_open;
 	const char *token_issuer;

@@ -26,9 +26,11 @@
 #include "server/auth/session/administrator.h"
 #include "server/config.h"
 #include "server/db/migrate.h"
+#include "server/event/event.h"
 #include "server/extension/extension.h"
 #include "server/gauges.h"
 #include "server/lane/note.h"
+#include "server/registry/node_health.h"
 #include "server/registry/registry.h"
 #include "server/rpc/rpc.h"
 #include "steps.gen.h"
@@ -39,6 +41,7 @@ enum {
 	NOTES_MS = 2000,     /* until rows that nobody waits for have to be written */
 	FETCH_CONNECTIONS = 1024,
 	FETCH_CONNECTIONS_PER_HOST = 128,
+	PUSHES_AT_ONCE = 4096,   /* events under way to receivers: none waits for a connection */
 	PING_INTERVAL_MS = 5000, /* clients that ask every 10 seconds are never too early */
 };
 
@@ -125,7 +128,8 @@ struct server {
 	struct rpc *rpc;
 	struct admin *admin; /* NULL: none */
 	struct egress_policy egress;
-	struct fetch_lane *fetch, *checks; /* checks: of nodes, apart from calls */
+	/* Of calls, of checks of nodes, of events: apart from each other. */
+	struct fetch_lane *fetch, *checks, *pushes;
 	struct lanes *lanes;
 	struct stream_lane *streams;
 };
@@ -168,6 +172,12 @@ static bool start_lanes(struct server *s)
 		.connections_per_host = (int)c->checks_at_once,
 		.queue_limit = (int)c->checks_at_once,
 	};
+	const struct fetch_options pushes = {
+		.egress = &s->egress,
+		.connections = PUSHES_AT_ONCE,
+		.connections_per_host = PUSHES_AT_ONCE,
+		.queue_limit = PUSHES_AT_ONCE,
+	};
 	const struct lanes_options lanes = {
 		.database_url = c->database_url,
 		.threads = (int)c->lane_threads,
@@ -181,9 +191,10 @@ static bool start_lanes(struct server *s)
 	s->egress = make_policy(c, s->rpc, s->admin);
 	s->fetch = fetch_start(&fetch);
 	s->checks = fetch_start(&checks);
+	s->pushes = fetch_start(&pushes);
 	s->lanes = lanes_start(&lanes);
 	s->streams = stream_lane_start();
-	if (!s->fetch || !s->checks || !s->lanes)
+	if (!s->fetch || !s->checks || !s->pushes || !s->lanes)
 		return false;
 	call_use_lanes(s->lanes, s->fetch, s->streams);
 	return true;
@@ -230,6 +241,22 @@ static bool start_extensions(struct server *s)
 	return extension_start(&options, s->lanes, s->fetch);
 }
 
+static bool start_events(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct event_options options = {
+		.server_name = node_name().data,
+		.poll_ms = c->event_poll_ms,
+		.member_ms = c->event_member_ms,
+		.days = c->event_days,
+		.drop_open = c->event_drop_open,
+		.log_days = c->event_log_days,
+		.data_limit = (size_t)c->event_data_limit,
+		.key_file = c->event_key_file,
+	};
+	return event_start(&options, s->lanes, s->pushes);
+}
+
 static bool start_services(struct server *s)
 {
 	const struct config *c = s->config;
@@ -258,7 +285,7 @@ static bool start_services(struct server *s)
 	registry_start(&registry, s->lanes, s->checks);
 	api_reader_start(&reader, s->lanes);
 	audit_start(&audit, s->lanes);
-	return auth_start(&auth, s->lanes, s->fetch) && start_extensions(s);
+	return auth_start(&auth, s->lanes, s->fetch) && start_extensions(s) && start_events(s);
 }
 
 static bool start(struct server *s)
@@ -283,7 +310,7 @@ static void serve(struct server *s, const sigset_t *ending)
 	bool said = false;
 	do {
 		bool ready = lanes_ready(s->lanes) && registry_ready() && auth_ready() &&
-			     audit_ready() && extension_ready();
+			     audit_ready() && event_ready() && extension_ready();
 		rpc_set_serving(s->rpc, ready);
 		if (ready && !said) {
 			puts("ready");
@@ -313,13 +340,16 @@ static void take_apart(struct server *s)
 	admin_close(&s->admin);
 	extension_leave();
 	registry_leave();
+	event_leave();
 	fetch_stop(&s->checks);
+	fetch_stop(&s->pushes);
 	notes_finish(clock_now() + NOTES_MS * CLOCK_MS);
 	lanes_stop(&s->lanes);
 	fetch_stop(&s->fetch);
 	bells_heard(s->streams);
 	rpc_free(&s->rpc);
 	extension_stop();
+	event_stop();
 	auth_stop();
 	audit_stop();
 	api_reader_stop();

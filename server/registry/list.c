@@ -4,6 +4,7 @@
  * the message has been written.
  */
 #include "junction/v1/registry.pb-c.h"
+#include "server/registry/event_list.h"
 #include "server/registry/node_service.h"
 #include "server/registry/registry.h"
 #include "server/registry/validate.h"
@@ -170,15 +171,34 @@ enum next registry_list_actions(struct call *c)
 
 /* --- events --------------------------------------------------------------------------------- */
 
-/* A service registered as FATE's are subscribes to none, and neither does $node. */
+static Registry__EventInfo *new_event(struct call *c, const struct event_entry *entry)
+{
+	Registry__EventInfo *info = ARENA_NEW(c->arena, Registry__EventInfo);
+
+	registry__event_info__init(info);
+	info->event = ARENA_NEW(c->arena, Registry__EventDefinition);
+	registry__event_definition__init(info->event);
+	info->name = info->event->name = (char *)entry->name.data;
+	info->group = (char *)entry->group.data;
+	info->available = entry->available;
+	return info;
+}
+
 enum next registry_list_events(struct call *c)
 {
 	const Registry__ListEventsRequest *in = call_request(c, Registry__ListEventsRequest);
 	Registry__ListEventsResponse out = REGISTRY__LIST_EVENTS_RESPONSE__INIT;
+	struct event_entries entries = {0};
 	const struct service *service;
 
 	if (!find_service(c, text_of(in->service), &service))
 		return failed(c);
+	bool known = !service || event_list(c, service, &entries); /* $node subscribes to nothing */
 	service_release(service);
+	if (!known)
+		return failed(c);
+	out.events = arena_array(c->arena, entries.count, sizeof(*out.events));
+	for (; out.n_events < entries.count; out.n_events++)
+		out.events[out.n_events] = new_event(c, &entries.items[out.n_events]);
 	return REPLY(c, &out);
 }

@@ -10,6 +10,7 @@
 #include "junction/v1/registry.pb-c.h"
 #include "server/registry/call_shape.h"
 #include "server/registry/node_health.h"
+#include "server/registry/node_json.h"
 #include "server/registry/registry.h"
 
 const char *const node_service_actions[] = {
@@ -30,6 +31,7 @@ struct text node_service_node(void)
 struct listing {
 	struct call *c;
 	struct service_list services;
+	struct event_entries events; /* of all services, if they are wanted */
 	bool only_local, only_available, skip_internal, with_actions, with_events;
 	bool with_endpoints, with_services, grouping;
 };
@@ -76,24 +78,6 @@ static bool is_listed(const struct listing *l, const struct service *s)
 /* --- pieces ------------------------------------------------------------------------------------
  */
 
-static void write_text(struct buffer *b, struct text name, struct text value)
-{
-	json_write_name(b, name);
-	json_write_string(b, value);
-}
-
-static void write_bool(struct buffer *b, struct text name, bool value)
-{
-	json_write_name(b, name);
-	buffer_add_text(b, value ? TEXT("true") : TEXT("false"));
-}
-
-static void write_raw(struct buffer *b, struct text name, struct text json)
-{
-	json_write_name(b, name);
-	buffer_add_text(b, json.size > 0 ? json : TEXT("{}"));
-}
-
 static struct text action_full_name(
 	struct listing *l, const struct service *s, const struct action *action)
 {
@@ -107,12 +91,12 @@ static void write_action(
 	struct listing *l, struct buffer *b, const struct service *s, const struct action *action)
 {
 	buffer_add_char(b, '{');
-	write_text(b, TEXT("name"), action_full_name(l, s, action));
-	write_text(b, TEXT("rawName"), action->name);
-	write_text(b, TEXT("method"), action->method);
-	write_text(b, TEXT("uri"), action->uri);
-	write_raw(b, TEXT("params"), action->params);
-	write_raw(b, TEXT("cache"), TEXT(""));
+	node_write_text(b, TEXT("name"), action_full_name(l, s, action));
+	node_write_text(b, TEXT("rawName"), action->name);
+	node_write_text(b, TEXT("method"), action->method);
+	node_write_text(b, TEXT("uri"), action->uri);
+	node_write_raw(b, TEXT("params"), action->params);
+	node_write_raw(b, TEXT("cache"), TEXT(""));
 	buffer_add_char(b, '}');
 }
 
@@ -147,22 +131,22 @@ static void write_service(
 {
 	json_write_comma(b);
 	buffer_add_char(b, '{');
-	write_text(b, TEXT("name"), s->name);
+	node_write_text(b, TEXT("name"), s->name);
 	if (s->version.size > 0)
-		write_text(b, TEXT("version"), s->version);
-	write_text(b, TEXT("fullName"), service_full_name(s, l->c->arena));
-	write_raw(b, TEXT("settings"), s->settings);
-	write_raw(b, TEXT("metadata"), TEXT(""));
-	write_bool(b, TEXT("local"), is_internal(s));
-	write_bool(b, TEXT("available"), service_available(s));
+		node_write_text(b, TEXT("version"), s->version);
+	node_write_text(b, TEXT("fullName"), service_full_name(s, l->c->arena));
+	node_write_raw(b, TEXT("settings"), s->settings);
+	node_write_raw(b, TEXT("metadata"), TEXT(""));
+	node_write_bool(b, TEXT("local"), is_internal(s));
+	node_write_bool(b, TEXT("available"), service_available(s));
 	if (node)
-		write_text(b, TEXT("nodeID"), node->name);
+		node_write_text(b, TEXT("nodeID"), node->name);
 	else
 		write_node_names(b, s);
 	if (l->with_actions)
 		write_actions_of(l, b, s);
 	if (l->with_events)
-		write_raw(b, TEXT("events"), TEXT(""));
+		node_write_events_of(b, &l->events, s->name);
 	buffer_add_char(b, '}');
 }
 
@@ -185,29 +169,19 @@ static void list_services(struct listing *l, struct buffer *b)
 /* --- actions -----------------------------------------------------------------------------------
  */
 
-static void write_endpoint(struct buffer *b, struct text node, bool available)
-{
-	json_write_comma(b);
-	buffer_add_char(b, '{');
-	write_text(b, TEXT("nodeID"), node);
-	write_bool(b, TEXT("state"), available);
-	write_bool(b, TEXT("available"), available);
-	buffer_add_char(b, '}');
-}
-
 static void write_endpoints(
 	struct listing *l, struct buffer *b, const struct service *s, const struct action *action)
 {
 	json_write_name(b, TEXT("endpoints"));
 	buffer_add_char(b, '[');
 	if (action->own.port > 0)
-		write_endpoint(b,
+		node_write_endpoint(b,
 			text_of(arena_printf(l->c->arena, "%.*s:%d", TEXT_ARGS(action->own.host),
 				action->own.port)),
 			true);
 	else
 		for (size_t i = 0; i < s->node_count; i++)
-			write_endpoint(b, s->nodes[i]->name, node_available(s, s->nodes[i]));
+			node_write_endpoint(b, s->nodes[i]->name, node_available(s, s->nodes[i]));
 	buffer_add_char(b, ']');
 }
 
@@ -222,11 +196,11 @@ static void write_action_item(
 		return;
 	json_write_comma(b);
 	buffer_add_char(b, '{');
-	write_text(b, TEXT("name"), action_full_name(l, s, action));
+	node_write_text(b, TEXT("name"), action_full_name(l, s, action));
 	json_write_name(b, TEXT("count"));
 	buffer_printf(b, "%zu", count);
-	write_bool(b, TEXT("hasLocal"), is_internal(s));
-	write_bool(b, TEXT("available"), available);
+	node_write_bool(b, TEXT("hasLocal"), is_internal(s));
+	node_write_bool(b, TEXT("available"), available);
 	if (count > 0) {
 		json_write_name(b, TEXT("action"));
 		write_action(l, b, s, action);
@@ -248,10 +222,16 @@ static void list_actions(struct listing *l, struct buffer *b)
 	buffer_add_char(b, ']');
 }
 
-/* Nothing subscribes yet. */
+/* --- events ------------------------------------------------------------------------------------
+ */
+
 static void list_events(struct listing *l, struct buffer *b)
 {
-	buffer_add_text(b, TEXT("[]"));
+	buffer_add_char(b, '[');
+	for (size_t i = 0; i < l->events.count && !l->only_local; i++)
+		if (l->events.items[i].available || !l->only_available)
+			node_write_event(b, &l->events.items[i], l->with_endpoints);
+	buffer_add_char(b, ']');
 }
 
 /* --- nodes -------------------------------------------------------------------------------------
@@ -296,7 +276,7 @@ static void write_address(struct buffer *b, const struct place *p)
 	json_write_name(b, TEXT("ipList"));
 	if (is_internal(p->service)) {
 		node_addresses_write(b);
-		write_text(b, TEXT("hostname"), node_hostname());
+		node_write_text(b, TEXT("hostname"), node_hostname());
 		buffer_add_text(b, TEXT(",\"port\":null,\"client\":"));
 		node_client_write(b);
 		buffer_printf(b, ",\"lastHeartbeatTime\":%.3f", node_uptime());
@@ -305,7 +285,7 @@ static void write_address(struct buffer *b, const struct place *p)
 	buffer_add_char(b, '[');
 	json_write_string(b, p->node->address.host);
 	buffer_add_char(b, ']');
-	write_text(b, TEXT("hostname"), p->node->address.host);
+	node_write_text(b, TEXT("hostname"), p->node->address.host);
 	buffer_printf(b, ",\"port\":%d,\"client\":{\"type\":\"%.*s\"},\"lastHeartbeatTime\":null",
 		p->node->address.port, TEXT_ARGS(p->node->address.protocol));
 }
@@ -315,11 +295,11 @@ static void write_node(struct listing *l, struct buffer *b, const struct place *
 {
 	json_write_comma(b);
 	buffer_add_char(b, '{');
-	write_text(b, TEXT("id"), p->node->name);
-	write_bool(b, TEXT("available"), node_available(p->service, p->node));
-	write_bool(b, TEXT("local"), is_internal(p->service));
-	write_raw(b, TEXT("config"), TEXT(""));
-	write_raw(b, TEXT("metadata"), p->node->metadata);
+	node_write_text(b, TEXT("id"), p->node->name);
+	node_write_bool(b, TEXT("available"), node_available(p->service, p->node));
+	node_write_bool(b, TEXT("local"), is_internal(p->service));
+	node_write_raw(b, TEXT("config"), TEXT(""));
+	node_write_raw(b, TEXT("metadata"), p->node->metadata);
 	write_address(b, p);
 	buffer_add_text(b, TEXT(",\"udpAddress\":null,\"cpu\":null,\"cpuSeq\":null,\"seq\":1,"
 				"\"offlineSince\":null"));
@@ -410,6 +390,7 @@ struct node_action {
 	void (*write)(struct listing *l, struct buffer *b);
 	struct text
 		rpc; /* that tells the same: who may not call that one may not this one either */
+	bool events; /* it needs what is subscribed to */
 };
 
 /* NULL if there is no such action. */
@@ -417,7 +398,7 @@ static const struct node_action *action_named(struct text action)
 {
 	static const struct node_action actions[] = {
 		{list_actions, TEXT("ListActions")},
-		{list_events, TEXT("ListEvents")},
+		{list_events, TEXT("ListEvents"), .events = true},
 		{write_health, TEXT("ListNodes")},
 		{list_nodes, TEXT("ListNodes")},
 		{list_services, TEXT("ListServices")},
@@ -471,7 +452,7 @@ enum next node_service_call(struct call *c, struct text action, struct text para
 		!read_parameters(&l, param, body))
 		return failed(c);
 	index = registry_index(c);
-	if (!index)
+	if (!index || ((found->events || l.with_events) && !event_list(c, NULL, &l.events)))
 		return failed(c);
 	registered = index_services(index, c->caller.space);
 	l.services = gather(c, &registered);

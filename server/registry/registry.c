@@ -8,17 +8,17 @@
 
 #include "base/metric.h"
 #include "server/lane/keeping.h"
+#include "server/patience.h"
 #include "server/registry/checks.h"
 #include "server/registry/feed.h"
 #include "server/registry/node_health.h"
 #include "server/registry/registry_store.h"
 #include "server/registry/upstream.h"
-#include "server/registry/watch.h"
 
 enum {
 	RECENT_CHANGES = 65536,
 	RECENT_BYTES = 64 * 1024 * 1024,
-	WATCHES_EVERY_MS = 1000,
+	STREAMS_EVERY_MS = 1000,
 };
 
 static struct {
@@ -85,14 +85,14 @@ static void recent_changed(void *arg, const struct index_change *changes, size_t
 
 /* --- now and then --------------------------------------------------------------------------- */
 
-static void look_at_watches(void *arg)
+static void look_at_streams(void *arg)
 {
-	watches_break_off_slow(registry.options.watch_patience_ms);
+	patience_look(registry.options.watch_patience_ms);
 }
 
 static void start_timers(struct loop_task *task)
 {
-	loop_every(loop_current(), WATCHES_EVERY_MS, look_at_watches, NULL);
+	loop_every(loop_current(), STREAMS_EVERY_MS, look_at_streams, NULL);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -180,12 +180,19 @@ struct recent *registry_recent(void)
 	return registry.recent;
 }
 
+struct index *registry_loaded_index(void)
+{
+	return registry_ready() ? registry.index : NULL;
+}
+
 struct index *registry_index(struct call *c)
 {
-	if (registry_ready())
-		return registry.index;
-	status_set(&c->status, c->arena, STATUS_UNAVAILABLE, "the registry is not loaded yet");
-	return NULL;
+	struct index *index = registry_loaded_index();
+
+	if (!index)
+		status_set(
+			&c->status, c->arena, STATUS_UNAVAILABLE, "the registry is not loaded yet");
+	return index;
 }
 
 enum next registry_visible(struct call *c, int64_t revision, call_step *then)

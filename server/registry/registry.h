@@ -22,7 +22,7 @@ struct registry_options {
 	int64_t forget_after_ms; /* how long the row of an expired node stays */
 	int64_t check_interval_ms, check_timeout_ms; /* interval 0: no checks by this server */
 	int check_down_after, check_up_after, checks_at_once;
-	int64_t watch_patience_ms; /* how long a watcher may leave a message unread */
+	int64_t watch_patience_ms; /* how long a stream's client may leave a message unread */
 };
 
 /* Once, after lanes_start() and before the first call. The snapshot is loaded in the background.
@@ -43,6 +43,8 @@ const struct registry_options *registry_settings(void);
 /* The index to read from. NULL while nothing has been loaded yet, with UNAVAILABLE set in
  * c->status: the step then ends with `return failed(c)`. */
 struct index *registry_index(struct call *c);
+/* The same for who has no call. Any thread. */
+struct index *registry_loaded_index(void);
 
 /* For heartbeats. Any thread. */
 struct leases *registry_leases(void);

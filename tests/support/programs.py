@@ -241,7 +241,7 @@ class Stubs:
         self.folder = tempfile.mkdtemp(prefix="jt-stubs-")
         protos = ["junction/v1/options.proto", "junction/v1/registry.proto",
                   "junction/v1/extension.proto", "junction/v1/api_reader.proto",
-                  "junction/v1/auth.proto", "junction/v1/audit.proto",
+                  "junction/v1/auth.proto", "junction/v1/audit.proto", "junction/v1/event.proto",
                   "junction/v1/trial.proto", "grpc/reflection/v1/reflection.proto",
                   "google/api/http.proto", "google/api/annotations.proto", "google/api/httpbody.proto",
                   "google/rpc/status.proto", "google/rpc/error_details.proto",
@@ -274,6 +274,8 @@ class Stubs:
         self.auth_grpc = importlib.import_module("junction.v1.auth_pb2_grpc")
         self.audit = importlib.import_module("junction.v1.audit_pb2")
         self.audit_grpc = importlib.import_module("junction.v1.audit_pb2_grpc")
+        self.event = importlib.import_module("junction.v1.event_pb2")
+        self.event_grpc = importlib.import_module("junction.v1.event_pb2_grpc")
         self.trial = importlib.import_module("junction.v1.trial_pb2")
         self.trial_grpc = importlib.import_module("junction.v1.trial_pb2_grpc")
         self.status = importlib.import_module("google.rpc.status_pb2")
