@@ -2,8 +2,8 @@
  * What the files of libjunction share.
  *
  * An exchange is one call under way: made by exchange_begin() and ended by exchange_end(), by one
- * thread; exchange_cancel() may come from any other in between. A worker is the thread of a node or
- * a watch.
+ * thread; exchange_cancel() may come from any other in between. A worker is the thread of a node, a
+ * watch or a subscription.
  */
 #ifndef JUNCTION_CLIENT_INTERNAL_H
 #define JUNCTION_CLIENT_INTERNAL_H
@@ -152,5 +152,31 @@ int64_t worker_next_pause(struct worker *w, int64_t most_ms);
 bool worker_back_off(struct worker *w, int64_t most_ms);
 /* By the worker itself: from now on, until it is called with NULL, a stop cancels this. */
 void worker_calls(struct worker *w, struct exchange *e);
+
+/* --- following: a server stream that is opened again when it ends ------------------------------
+ * From a worker's thread. Its part up to failed is set before following_start(). */
+
+struct following {
+	struct junction *j;
+	const char *method;
+	const ProtobufCMessageDescriptor *response;
+	char **after; /* in the request: where it goes on */
+	/* By the thread, one at a time. first: of a stream. Gives the cursor to go on after, or
+	 * NULL: the one before. */
+	const char *(*message)(struct following *f, const ProtobufCMessage *message, bool first);
+	/* It is opened again afterwards, after a pause. Not called if only its token has ended. */
+	void (*failed)(struct following *f, const struct junction_error *error);
+
+	struct worker worker;
+	struct arena *arena; /* of the request */
+	ProtobufCMessage *request;
+	char *cursor; /* the last one */
+};
+
+/* Its request, a copy, which lives as long as it. */
+ProtobufCMessage *following_copy(struct following *f, const ProtobufCMessage *request);
+void following_start(struct following *f);
+/* Waits for a callback that is running. */
+void following_stop(struct following *f);
 
 #endif

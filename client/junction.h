@@ -1,5 +1,6 @@
 /*
- * libjunction: calls Junction from C, keeps nodes registered and watches the registry.
+ * libjunction: calls Junction from C, keeps nodes registered, watches the registry and receives
+ * events.
  *
  * A client is a connection to one server that is made when it is first needed and made again when
  * it breaks; a thread of the library's own attends to it. Any number of threads may use one client
@@ -15,11 +16,11 @@
  *   struct junction_reply *reply = junction_invoke(j, "/junction.v1.Registry/GetServer",
  *           &request.base, &registry__get_server_response__descriptor, &error);
  *
- * Compatibility: what has a name only (struct junction, ..._stream, ..._node, ..._watch, ..._reply)
- * is made and read by functions, so that it may change. What is written out here, and the generated
- * messages, is part of the soname: a program that was linked against it goes on working with every
- * library of that soname. Structs that the library reads are zeroed by who fills them: 0 and NULL
- * are always the default.
+ * Compatibility: what has a name only (struct junction, ..._stream, ..._node, ..._watch,
+ * ..._subscription, ..._reply) is made and read by functions, so that it may change. What is
+ * written out here, and the generated messages, is part of the soname: a program that was linked
+ * against it goes on working with every library of that soname. Structs that the library reads are
+ * zeroed by who fills them: 0 and NULL are always the default.
  */
 #ifndef JUNCTION_H
 #define JUNCTION_H
@@ -32,10 +33,12 @@
 extern "C" {
 #endif
 
-/* Of junction/v1/registry.pb-c.h. */
+/* Of junction/v1/registry.pb-c.h and junction/v1/event.pb-c.h. */
 struct Registry__RegisterNodeRequest;
 struct Registry__WatchRequest;
 struct Registry__WatchResponse;
+struct Event__SubscribeRequest;
+struct Event__SubscribeResponse;
 
 struct junction;
 struct junction_error;
@@ -198,6 +201,32 @@ struct junction_watch *junction_watch_start(struct junction *j,
 	const struct junction_watch_callbacks *callbacks);
 /* Waits for a callback that is running. Clears the pointer; NULL allowed. */
 void junction_watch_stop(struct junction_watch **watch);
+
+/* --- a subscription that resumes -------------------------------------------------------------
+ * Receives events from a thread of its own until it is stopped, across broken connections and
+ * servers that restart: all that Event.Subscribe sends; without a group each event once and in
+ * order, with a group those of its deliveries that this member gets. It never gives up; pauses are
+ * as for nodes. Events are confirmed by Event.Confirm, which the callback may call. */
+
+struct junction_subscription;
+
+/* Called by the subscription's thread, one at a time: the next event waits for them. They must not
+ * stop the subscription. Any may be NULL. */
+struct junction_subscription_callbacks {
+	/* The cursor, if not empty, is where a later subscription without a group may go on; if the
+	 * event's name is empty, there is nothing but that. */
+	void (*event)(void *context, const struct Event__SubscribeResponse *event);
+	/* As that of a watch. */
+	void (*troubled)(void *context, const struct junction_error *error);
+	void *context;
+};
+
+/* The request is copied: its after is where the subscription begins. */
+struct junction_subscription *junction_subscription_start(struct junction *j,
+	const struct Event__SubscribeRequest *request,
+	const struct junction_subscription_callbacks *callbacks);
+/* Waits for a callback that is running. Clears the pointer; NULL allowed. */
+void junction_subscription_stop(struct junction_subscription **subscription);
 
 #ifdef __cplusplus
 }

@@ -54,7 +54,7 @@ static int print_stream(
 	return next == JUNCTION_NEXT_END ? EXIT_DONE : cli_failed(&error);
 }
 
-static const char *read_input(struct arena *a)
+const char *cli_input(struct arena *a)
 {
 	struct buffer text = {.arena = a};
 	size_t got;
@@ -92,7 +92,7 @@ int cli_rpc(struct cli *cli, const struct command *command, char **arguments)
 	if (method->client_streaming)
 		return cli_usage("%s takes a stream of requests: not from here", method->name);
 	if (strcmp(text, "-") == 0)
-		text = read_input(cli->arena);
+		text = cli_input(cli->arena);
 	ProtobufCMessage *request = cli_message(cli->arena, method->input, text_of(text), "");
 	if (!request)
 		return EXIT_USAGE;

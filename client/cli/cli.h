@@ -22,10 +22,14 @@ enum parameter_index {
 	GIVEN_BODY,
 	GIVEN_CHECK,
 	GIVEN_CHECK_PATH,
+	GIVEN_CONFIRM,
+	GIVEN_DEAD,
 	GIVEN_ENABLED,
+	GIVEN_EVENT_ID,
 	GIVEN_EXPLAIN,
 	GIVEN_FILTER,
 	GIVEN_FORMAT,
+	GIVEN_GROUP,
 	GIVEN_HEADER,
 	GIVEN_KEEP,
 	GIVEN_LEASE,
@@ -33,11 +37,14 @@ enum parameter_index {
 	GIVEN_METADATA,
 	GIVEN_METHOD,
 	GIVEN_NODE,
+	GIVEN_ORDER_KEY,
 	GIVEN_OUTPUT,
 	GIVEN_PARAM,
 	GIVEN_PROTOCOL,
+	GIVEN_REFUSE,
 	GIVEN_REQUEST,
 	GIVEN_SINCE,
+	GIVEN_STATE,
 	GIVEN_UNTIL,
 	GIVEN_WEIGHT,
 	GIVEN_WHERE,
@@ -121,6 +128,8 @@ ProtobufCMessage *cli_message(
 enum duration_unit { UNIT_MILLISECOND, UNIT_SECOND, UNIT_MINUTE, UNIT_HOUR, UNIT_DAY };
 bool cli_duration(
 	const char *given, enum duration_unit least, enum duration_unit most, int64_t *ms);
+/* How many of a list are wanted. False after a complaint. */
+bool cli_limit(struct cli *cli, int64_t *limit);
 /* Splits what was given for a parameter of pairs at its first "=". False after a complaint. */
 bool cli_split_pair(
 	enum parameter_index index, const char *given, struct text *name, struct text *value);
@@ -140,6 +149,9 @@ int cli_run_plain(struct cli *cli, const struct command *command, char **argumen
 int cli_rpc(struct cli *cli, const struct command *command, char **arguments);
 int cli_call(struct cli *cli, const struct command *command, char **arguments);
 
+/* All of standard input. */
+const char *cli_input(struct arena *a);
+
 /* "Registry.ListNodes", with its package or without, "/" for dots too; NULL if there is none. */
 const struct api_method *cli_method(struct arena *a, const char *name);
 
@@ -153,6 +165,13 @@ int cli_watch(struct cli *cli, const struct command *command, char **arguments);
 int cli_help(struct cli *cli, const struct command *command, char **arguments);
 /* The program's purpose with its commands and exit codes, for --help. */
 const char *cli_purpose(struct arena *a);
+
+int cli_publish(struct cli *cli, const struct command *command, char **arguments);
+int cli_subscribe(struct cli *cli, const struct command *command, char **arguments);
+int cli_deliveries(struct cli *cli, const struct command *command, char **arguments);
+void show_published(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_confirmed(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_replayed(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 
 int cli_upload(struct cli *cli, const struct command *command, char **arguments);
 int cli_download(struct cli *cli, const struct command *command, char **arguments);
@@ -214,6 +233,22 @@ void progress_end(struct progress *p); /* the line stays as it is */
 /* Waits for SIGINT, SIGTERM or cli_wake(), which are blocked for commands that endure. */
 void cli_wait(void);
 void cli_wake(void);
+
+/* --- watch.c: what goes on until a signal, across broken connections ---------------------------
+ * Told by a thread of the library's; the main thread waits. */
+
+struct lasting {
+	bool connected; /* something has come: what fails from now on is tried again */
+	bool troubled;
+	char cursor[128];
+	_Atomic int code; /* not EXIT_DONE: it ended by itself */
+};
+
+void lasting_came(struct lasting *l, const char *cursor);
+/* Says why. What the server refuses has failed for good, and what fails before it is connected. */
+void lasting_failed(struct lasting *l, const struct junction_error *error);
+/* It ends by itself, with that exit code. */
+void lasting_end(struct lasting *l, int code);
 
 /* --- tables.c: responses for people ------------------------------------------------------------
  */

@@ -42,7 +42,8 @@ const char *cli_purpose(struct arena *a)
 {
 	struct buffer out = {.arena = a};
 
-	buffer_printf(&out, "Asks Junction what is registered, registers, watches, and calls.\n\n"
+	buffer_printf(&out, "Asks Junction what is registered, registers, watches, calls, and "
+			    "passes events.\n\n"
 			    "Commands:\n");
 	for (const struct command *c = commands; c->name; c++) {
 		write_command(&out, c);
@@ -55,9 +56,9 @@ const char *cli_purpose(struct arena *a)
 		"     other than 2xx\n"
 		"  %d  wrong usage\n"
 		"  %d  Junction or the service was not reached in time\n"
-		"register-node --keep goes on until Ctrl-C whether or not Junction is reached; "
-		"watch\n"
-		"does once it has been reached. A DURATION is a number with ms, s, m or h.\n",
+		"register-node --keep goes on until Ctrl-C whether or not Junction is reached;\n"
+		"watch and subscribe do once it has been reached, unless it refuses. A DURATION\n"
+		"is a number with ms, s, m or h.\n",
 		EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED);
 	return arena_string(a, text_trim(buffer_text(&out)));
 }

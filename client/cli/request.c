@@ -9,6 +9,8 @@
 #include "client/cli/cli.h"
 #include "proto/runtime/transcode.h"
 
+enum { LIMIT = 100 };
+
 bool cli_is_given(const struct cli *cli, enum parameter_index index)
 {
 	const struct given *given = &cli->given[index];
@@ -82,10 +84,10 @@ static char *duration_to_ms(struct cli *cli, const char *flag, const char *given
 	return cli_usage("%s: \"%s\" is no duration such as 500ms, 10s or 2m", flag, given), NULL;
 }
 
-/* "tcp" as the enum has it. */
-static char *check_name(struct cli *cli, const char *given)
+/* "tcp" as the enum has it, "NODE_CHECK_TCP". */
+static char *enum_name(struct cli *cli, const char *prefix, const char *given)
 {
-	char *name = arena_printf(cli->arena, "NODE_CHECK_%s", given);
+	char *name = arena_printf(cli->arena, "%s_%s", prefix, given);
 	for (char *c = name; *c; c++)
 		*c = (char)toupper((unsigned char)*c);
 	return name;
@@ -101,7 +103,15 @@ static const char *parameter_text(struct cli *cli, enum parameter_index index)
 	if (index == GIVEN_LEASE)
 		return duration_to_ms(cli, parameters[index].flag, given->text);
 	if (index == GIVEN_CHECK)
-		return check_name(cli, given->text);
+		return enum_name(cli, "NODE_CHECK", given->text);
+	if (index == GIVEN_CONFIRM)
+		return enum_name(cli, "CONFIRM_MODE", given->text);
+	if (index == GIVEN_STATE)
+		return enum_name(cli, "DELIVERY_STATE", given->text);
+	if (index == GIVEN_DEAD)
+		return enum_name(cli, "DELIVERY_STATE", "dead");
+	if (index == GIVEN_REFUSE)
+		return "false"; /* the success of a confirmation */
 	return given->text;
 }
 
@@ -161,6 +171,15 @@ bool cli_duration(const char *given, enum duration_unit least, enum duration_uni
 			return true;
 		}
 	return false;
+}
+
+bool cli_limit(struct cli *cli, int64_t *limit)
+{
+	const char *given = cli->given[GIVEN_LIMIT].text;
+
+	*limit = LIMIT;
+	return !given || (text_to_int64(text_of(given), limit) && *limit >= 1) ||
+	       (cli_usage("--limit: must be a number from 1 on"), false);
 }
 
 bool cli_split_pair(

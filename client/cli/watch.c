@@ -3,20 +3,57 @@
  * change: time, operation, subject, what it is now, and who did it; what a terminal takes for a
  * command is left out.
  */
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "api.gen.h"
 #include "base/clock.h"
+#include "base/status.h"
 #include "client/cli/cli.h"
 #include "junction/v1/registry.pb-c.h"
 
 struct watching {
-	bool json, connected, troubled;
+	struct lasting lasting;
+	bool json;
 	size_t parts; /* of the snapshot under way */
-	char cursor[128];
-	_Atomic int code; /* not EXIT_DONE: it ended by itself */
 };
+
+/* --- what goes on ----------------------------------------------------------------------------- */
+
+void lasting_came(struct lasting *l, const char *cursor)
+{
+	if (l->troubled)
+		fputs("junction: it goes on\n", stderr);
+	l->connected = true;
+	l->troubled = false;
+	snprintf(l->cursor, sizeof(l->cursor), "%s", cursor);
+}
+
+void lasting_end(struct lasting *l, int code)
+{
+	l->code = code;
+	cli_wake();
+}
+
+static bool may_pass(int code)
+{
+	return code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED ||
+	       code == STATUS_RESOURCE_EXHAUSTED || code == STATUS_INTERNAL ||
+	       code == STATUS_UNKNOWN || code == STATUS_CANCELLED;
+}
+
+void lasting_failed(struct lasting *l, const struct junction_error *error)
+{
+	if (l->troubled && may_pass(error->code))
+		return;
+	l->troubled = true;
+	int code = cli_failed(error);
+	if (l->connected && may_pass(error->code))
+		fputs("junction: trying again\n", stderr);
+	else
+		lasting_end(l, code);
+}
+
+/* --- watch ------------------------------------------------------------------------------------ */
 
 static const char *operation_of(const Registry__RegistryChange *change)
 {
@@ -95,32 +132,18 @@ static void came(void *context, const Registry__WatchResponse *message, bool res
 {
 	struct watching *w = context;
 
-	if (w->troubled)
-		fputs("junction: it goes on\n", stderr);
-	w->connected = true;
-	w->troubled = false;
-	snprintf(w->cursor, sizeof(w->cursor), "%s", message->cursor);
+	lasting_came(&w->lasting, message->cursor);
 	if (w->json)
 		cli_print_json(api_methods[API_REGISTRY_WATCH].output, &message->base);
 	else
 		print_message(w, message, reset);
 }
 
-/* What fails before anything has come fails for good. */
-static void said_trouble(void *context, const struct junction_error *error)
+static void failed(void *context, const struct junction_error *error)
 {
 	struct watching *w = context;
 
-	if (w->troubled)
-		return;
-	w->troubled = true;
-	int code = cli_failed(error);
-	if (!w->connected) {
-		atomic_store(&w->code, code);
-		cli_wake();
-	} else {
-		fputs("junction: trying again\n", stderr);
-	}
+	lasting_failed(&w->lasting, error);
 }
 
 int cli_watch(struct cli *cli, const struct command *command, char **arguments)
@@ -133,10 +156,10 @@ int cli_watch(struct cli *cli, const struct command *command, char **arguments)
 		return EXIT_USAGE;
 	struct junction_watch *watch =
 		junction_watch_start(cli->client, (const Registry__WatchRequest *)request,
-			&(struct junction_watch_callbacks){came, said_trouble, &w});
+			&(struct junction_watch_callbacks){came, failed, &w});
 	cli_wait();
 	junction_watch_stop(&watch);
-	if (!w.json && *w.cursor)
-		fprintf(stderr, "junction: --after %s goes on from here\n", w.cursor);
-	return atomic_load(&w.code);
+	if (!w.json && *w.lasting.cursor)
+		fprintf(stderr, "junction: --after %s goes on from here\n", w.lasting.cursor);
+	return w.lasting.code;
 }

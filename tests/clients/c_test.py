@@ -33,7 +33,8 @@ def test_the_library_gives_out_only_names_of_its_own(installed):
     done = subprocess.run(["nm", "-D", "--defined-only", installed.library], check=True,
                           capture_output=True, text=True)
     names = [row.split()[-1].split("@")[0] for row in done.stdout.splitlines()]
-    allowed = r"junction_|(registry|extension|api_reader|auth)__|google__(api__http_body|protobuf__(any|timestamp))__|JUNCTION_1"
+    allowed = (r"junction_|(registry|extension|api_reader|auth|event)__|JUNCTION_1"
+               r"|google__(api__http_body|protobuf__(any|timestamp)|rpc__status)__")
     assert {"junction_node_start", "api_reader__upload_request__descriptor"} <= set(names)
     assert [name for name in names if not re.match(allowed, name)
             and not name.startswith(("__asan", "__odr_asan", "__tsan"))] == []
@@ -66,6 +67,41 @@ def test_a_watch_hands_on_each_change_once_across_a_restart(program, database, s
                 assert word in ("put", "troubled")
                 seen += [rest] if word == "put" else []
             assert seen == [f"n-{round}{i:02}" for round in range(3) for i in range(20)]
+    finally:
+        server.stop()
+
+
+def test_a_snapshot_of_several_messages_begins_once(program, server, registry, stubs):
+    for i in range(250):
+        registry.RegisterNode(node(stubs, "c-long", node=f"n-{i:03}"))
+    with running(program, server.address, "watch") as process:
+        assert line(process) == "reset"
+        seen = {line(process) for _ in range(250)}
+    assert seen == {f"put n-{i:03}" for i in range(250)}
+    for i in range(250):
+        registry.DeregisterNode(stubs.registry.DeregisterNodeRequest(service="c-long", node=f"n-{i:03}"))
+
+
+def test_a_subscription_hands_on_each_event_once_across_a_restart(program, database, stubs):
+    address = f"127.0.0.1:{programs.free_port()}"
+    server = programs.Server(database.url, "--listen", address)
+    try:
+        with running(program, address, "subscribe", "c-test.*") as process:
+            for round in range(3):
+                with server.channel() as channel:
+                    events = stubs.event_grpc.EventStub(channel)
+                    for i in range(20):
+                        events.Publish(stubs.event.PublishRequest(event="c-test.x", data=str(round * 20 + i)))
+                    if round < 2:
+                        server.kill()
+                        server.process.stdout.close()
+                        server = programs.Server(database.url, "--listen", address)
+            seen = []
+            while len(seen) < 60:
+                word, _, rest = line(process).partition(" ")
+                assert word in ("c-test.x", "troubled")
+                seen += [int(rest)] if word == "c-test.x" else []
+            assert seen == list(range(60))
     finally:
         server.stop()
 

@@ -1,17 +1,15 @@
 """The command line: every command against a real server, what it prints and how it ends."""
 
-import contextlib
 import json
 import re
 import signal
-import subprocess
 
 import pytest
 
 import certificates
 import observe
 import programs
-from command_line import CLEAN, PROGRAM, on_terminal, run
+from command_line import Fixed, lasting, on_terminal, run
 
 
 @pytest.fixture(scope="module")
@@ -25,53 +23,6 @@ def cli(server):
 
 def rows(table):
     return [re.split(r"  +", line.rstrip()) for line in table.splitlines()]
-
-
-class Lasting:
-    """A command that goes on; its lines are read as they come."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([PROGRAM, *arguments], env=CLEAN, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def line(self):
-        return self.process.stdout.readline().rstrip("\n")
-
-    def end(self, by=signal.SIGINT):
-        """What is left on standard output, standard error, the exit code."""
-        self.process.send_signal(by)
-        rest = self.process.communicate(timeout=programs.WAIT)
-        return (*rest, self.process.returncode)
-
-
-@contextlib.contextmanager
-def lasting(*arguments):
-    command = Lasting(*arguments)
-    try:
-        yield command
-    finally:
-        if command.process.poll() is None:
-            command.process.kill()
-            command.process.communicate()
-
-
-class Fixed:
-    """A server that comes back at its address."""
-
-    def __init__(self, database):
-        self.database = database
-        self.address = f"127.0.0.1:{programs.free_port()}"
-        self.start()
-
-    def start(self):
-        self.server = programs.Server(self.database.url, "--listen", self.address)
-
-    def kill(self):
-        self.server.kill()
-        self.server.process.stdout.close()
-
-    def stop(self):
-        self.server.stop()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import termios
@@ -34,3 +35,50 @@ def on_terminal(columns, *arguments):
     os.close(terminal)
     assert os.waitpid(pid, 0)[1] == 0
     return output.decode()
+
+
+class Lasting:
+    """A command that goes on; its lines are read as they come."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([PROGRAM, *arguments], env=CLEAN, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def line(self):
+        return self.process.stdout.readline().rstrip("\n")
+
+    def end(self, by=signal.SIGINT):
+        """What is left on standard output, standard error, the exit code."""
+        self.process.send_signal(by)
+        rest = self.process.communicate(timeout=programs.WAIT)
+        return (*rest, self.process.returncode)
+
+
+@contextlib.contextmanager
+def lasting(*arguments):
+    command = Lasting(*arguments)
+    try:
+        yield command
+    finally:
+        if command.process.poll() is None:
+            command.process.kill()
+            command.process.communicate()
+
+
+class Fixed:
+    """A server that comes back at its address."""
+
+    def __init__(self, database):
+        self.database = database
+        self.address = f"127.0.0.1:{programs.free_port()}"
+        self.start()
+
+    def start(self):
+        self.server = programs.Server(self.database.url, "--listen", self.address)
+
+    def kill(self):
+        self.server.kill()
+        self.server.process.stdout.close()
+
+    def stop(self):
+        self.server.stop()

@@ -3,9 +3,11 @@
  *
  *     client ADDRESS stream            a stream, read by hand
  *     client ADDRESS watch             a watch, until standard input ends
+ *     client ADDRESS subscribe PATTERN the log of events, from its beginning, likewise
  *     client ADDRESS node SERVICE ...  a node of each service, until standard input ends
  */
 #include <junction/junction.h>
+#include <junction/v1/event.pb-c.h>
 #include <junction/v1/registry.pb-c.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -91,6 +93,30 @@ static int use_watch(struct junction *j)
 	return 0;
 }
 
+/* --- subscription ---------------------------------------------------------------------------- */
+
+static void happened(void *context, const Event__SubscribeResponse *event)
+{
+	if (*event->event)
+		say(event->event, event->data);
+}
+
+static int use_subscription(struct junction *j, char *pattern)
+{
+	Event__SubscribeRequest request = EVENT__SUBSCRIBE_REQUEST__INIT;
+	struct junction_subscription_callbacks callbacks = {
+		.event = happened, .troubled = troubled};
+
+	request.n_patterns = 1;
+	request.patterns = &pattern;
+	request.after = (char *)"0";
+	struct junction_subscription *subscription =
+		junction_subscription_start(j, &request, &callbacks);
+	wait_for_end();
+	junction_subscription_stop(&subscription);
+	return 0;
+}
+
 /* --- node ------------------------------------------------------------------------------------ */
 
 static void changed(void *context, const struct junction_node *node, enum junction_node_event event,
@@ -132,6 +158,8 @@ int main(int argc, char **argv)
 		code = use_stream(j);
 	else if (strcmp(argv[2], "watch") == 0)
 		code = use_watch(j);
+	else if (strcmp(argv[2], "subscribe") == 0 && argc == 4)
+		code = use_subscription(j, argv[3]);
 	else if (strcmp(argv[2], "node") == 0)
 		code = use_nodes(j, argv + 3);
 	junction_close(&j);
