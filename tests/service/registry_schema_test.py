@@ -125,7 +125,7 @@ def test_the_snapshot_is_what_the_migrations_make(db):
         assert dump(db) == file.read(), "write it anew: python3 " + os.path.relpath(__file__, ROOT)
 
 
-@pytest.mark.parametrize("schema", ["registry", "upkeep", "api_reader", "auth", "audit"])
+@pytest.mark.parametrize("schema", ["registry", "upkeep", "api_reader", "auth", "audit", "event"])
 def test_everything_has_a_comment(db, schema):
     assert db.rows(f"""
         SELECT c.relname, a.attname FROM pg_class c

@@ -166,17 +166,21 @@ static void the_bulk_form_names_the_map_field(void **state)
 	assert_string_equal(m->bulk->value_member, "host");
 }
 
-static void a_stream_that_resumes_names_its_fields(void **state)
+static void streams_that_resume_name_their_fields(void **state)
 {
 	const struct api_method *watch = &api_methods[API_REGISTRY_WATCH];
+	const struct api_method *subscribe = &api_methods[API_EVENT_SUBSCRIBE];
 
-	assert_string_equal(watch->output->descriptor->fields[watch->event_id].name, "cursor");
-	assert_string_equal(watch->input->descriptor->fields[watch->resume].name, "after");
-	for (size_t i = 0; i < api_method_count; i++)
-		if (&api_methods[i] != watch) {
-			assert_int_equal(api_methods[i].event_id, -1);
-			assert_int_equal(api_methods[i].resume, -1);
+	for (size_t i = 0; i < api_method_count; i++) {
+		const struct api_method *m = &api_methods[i];
+		if (m != watch && m != subscribe) {
+			assert_int_equal(m->event_id, -1);
+			assert_int_equal(m->resume, -1);
+			continue;
 		}
+		assert_string_equal(m->output->descriptor->fields[m->event_id].name, "cursor");
+		assert_string_equal(m->input->descriptor->fields[m->resume].name, "after");
+	}
 }
 
 static void methods_of_grpc_are_in_the_table(void **state)
@@ -267,7 +271,7 @@ int main(void)
 		cmocka_unit_test(a_method_has_its_types_and_rules),
 		cmocka_unit_test(routes_stand_in_the_protos_order),
 		cmocka_unit_test(the_bulk_form_names_the_map_field),
-		cmocka_unit_test(a_stream_that_resumes_names_its_fields),
+		cmocka_unit_test(streams_that_resume_name_their_fields),
 		cmocka_unit_test(methods_of_grpc_are_in_the_table),
 		cmocka_unit_test(the_descriptor_set_is_the_true_schema),
 		cmocka_unit_test(an_optional_field_tells_empty_from_absent),
