@@ -37,6 +37,17 @@ Areas; without one, all:
             the same over gRPC, 4 connections of 25 streams, beside a bare C core echo
                                                                        goal: 0.8
             and beside a prepared join by pgbench, 64 clients          no goal
+  event     Event.Publish, 256 outstanding, durable, with no group and one, beside pgbench's
+            single-row INSERTs of the same row by 64 clients           goal: 1.5
+            from Publish to the receipt by HTTP and by Subscribe at 10, 1,000 and 5,000 events a
+            second, beside NATS JetStream; at 100, beside graphile-worker
+                                                            no goal; p50 2 ms at 1,000 a second
+            deliveries a second to 1, 10 and 100 groups, beside JetStream and graphile-worker
+                                                                       no goal
+            the same while a transaction is held open, beside without it
+                                                                       goal: 0.9
+            matching an event against 1,000 and 10,000 patterns beside 10
+                                                                       no goal; flat is 1
   stream    a million messages of one number by a server stream: gRPC beside a bare C core stream,
             NDJSON and SSE through the bridge beside gRPC              no goal: for orientation
 
@@ -60,7 +71,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 AREAS = ["rpc", "register", "heartbeat", "watch", "call", "lookup", "bridge", "json", "gateway",
-         "reader", "audit", "auth", "stream"]
+         "reader", "audit", "auth", "event", "stream"]
 
 
 def arguments():
@@ -84,6 +95,7 @@ import area_audit  # noqa: E402
 import area_auth  # noqa: E402
 import area_call  # noqa: E402
 import area_calls  # noqa: E402
+import area_event  # noqa: E402
 import area_gateway  # noqa: E402
 import area_heartbeat  # noqa: E402
 import area_json  # noqa: E402
@@ -200,7 +212,7 @@ def main():
             "bridge": area_calls.measure_bridge, "json": area_json.measure_json,
             "gateway": area_gateway.measure_gateway, "reader": area_reader.measure_reader,
             "audit": area_audit.measure_audit, "auth": area_auth.measure_auth,
-            "stream": area_stream.measure_stream}
+            "event": area_event.measure_event, "stream": area_stream.measure_stream}
     with contextlib.ExitStack() as stack:
         bench = Bench(stack)
         for area in [OPTIONS.area] if OPTIONS.area else AREAS:
