@@ -37,6 +37,8 @@ struct writes {
 	bool handing, renewing;
 	bool held_up; /* one says "again": nothing is handed over until it is renewed */
 
+	call_step *end_stream; /* of writes_stream() */
+
 	struct call *waiting; /* NULL: it does not */
 	int most;
 	call_step *then;
@@ -354,6 +356,32 @@ enum next writes_wait(struct call *c, int most, call_step *then)
 	}
 	pthread_mutex_unlock(&all->lock);
 	return wait ? call_parked(c) : then(c);
+}
+
+static enum next received(struct call *c);
+
+static enum next receive(struct call *c)
+{
+	return stream_receive(c, received);
+}
+
+static enum next received(struct call *c)
+{
+	const struct writes *all = c->state;
+	const ProtobufCMessage *in = c->request;
+
+	if (!in)
+		return writes_wait(c, 0, all->end_stream);
+	writes_add(c, stream_take_turn(c), in);
+	return writes_wait(c, WRITES_MOST - 1, receive);
+}
+
+enum next writes_stream(
+	struct call *c, const struct writes_kind *kind, size_t keep, call_step *then)
+{
+	writes_begin(c, kind, keep, false);
+	((struct writes *)c->state)->end_stream = then;
+	return receive(c);
 }
 
 const struct writes_end *writes_end(const struct call *c)

@@ -76,9 +76,14 @@ void writes_begin(struct call *c, const struct writes_kind *kind, size_t keep, b
 void writes_add(struct call *c, struct arena *arena, const ProtobufCMessage *in);
 /* Ends a step: then() runs when at most so many are under way, and not too many bytes of them. */
 enum next writes_wait(struct call *c, int most, call_step *then);
+/* Ends the first step of a client stream: each message is a thing, the next one is received while
+ * others are under way, and takes the memory that it came in along; then() runs when the last one
+ * has ended. Of refused ones so many are kept. */
+enum next writes_stream(
+	struct call *c, const struct writes_kind *kind, size_t keep, call_step *then);
 
-/* After writes_wait(c, 0): how many there were, and the outcomes kept. They live until the call
- * ends. */
+/* After writes_wait(c, 0) or writes_stream(): how many there were, and the outcomes kept. They live
+ * until the call ends. */
 struct writes_end {
 	int64_t written, repeated, refused;
 	const struct write_outcome *outcomes; /* by index */

@@ -234,13 +234,7 @@ static bool read_patterns(struct call *c, const Event__ExportEventsRequest *in)
 	if (in->n_patterns > PATTERNS_MOST)
 		return status_field(&c->status, c->arena, "patterns", "takes at most %d patterns",
 			PATTERNS_MOST);
-	for (size_t i = 0; i < in->n_patterns; i++) {
-		const char *fault = topic_pattern_fault(text_of(in->patterns[i]));
-		if (fault)
-			return status_field(&c->status, c->arena,
-				arena_printf(c->arena, "patterns[%zu]", i), "%s", fault);
-	}
-	return true;
+	return topic_patterns_hold(c->arena, "patterns", in->patterns, in->n_patterns, &c->status);
 }
 
 static void at_end(struct call *c)

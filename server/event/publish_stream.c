@@ -1,5 +1,4 @@
-/* A stream of events: the next one is received while others are under way, and takes the memory
- * that it came in along. */
+/* A stream of events, and the first refusals. */
 #include "proto/runtime/rpc_status.h"
 #include "server/event/publishing.h"
 #include "steps.gen.h"
@@ -31,25 +30,7 @@ static enum next answer(struct call *c)
 	return REPLY(c, &response);
 }
 
-static enum next received(struct call *c);
-
-static enum next receive(struct call *c)
-{
-	return stream_receive(c, received);
-}
-
-static enum next received(struct call *c)
-{
-	const ProtobufCMessage *in = c->request;
-
-	if (!in)
-		return writes_wait(c, 0, answer);
-	writes_add(c, stream_take_turn(c), in);
-	return writes_wait(c, WRITES_MOST - 1, receive);
-}
-
 enum next event_publish_stream(struct call *c)
 {
-	writes_begin(c, &publishing_writes, REFUSALS_MOST, false);
-	return receive(c);
+	return writes_stream(c, &publishing_writes, REFUSALS_MOST, answer);
 }

@@ -30,13 +30,7 @@ static bool patterns_hold(struct call *c, const Event__SubscribeRequest *in)
 	if (in->n_patterns > PATTERNS_MOST || (in->n_patterns == 0 && !*in->group))
 		return status_field(&c->status, c->arena, "patterns", "must be 1 to %d%s",
 			PATTERNS_MOST, *in->group ? "" : ", unless there is a group");
-	for (size_t i = 0; i < in->n_patterns; i++) {
-		const char *fault = topic_pattern_fault(text_of(in->patterns[i]));
-		if (fault)
-			return status_field(&c->status, c->arena,
-				arena_printf(c->arena, "patterns[%zu]", i), "%s", fault);
-	}
-	return true;
+	return topic_patterns_hold(c->arena, "patterns", in->patterns, in->n_patterns, &c->status);
 }
 
 /* How what a group gets is confirmed. */

@@ -35,16 +35,13 @@ static bool events_hold(struct call *c, const Event__ConfigureSubscriptionsReque
 	if (in->n_events > EVENTS_MOST)
 		return status_field(
 			&c->status, c->arena, "events", "must be at most %d", EVENTS_MOST);
-	for (size_t i = 0; i < in->n_events; i++) {
-		const char *field = arena_printf(c->arena, "events[%zu]", i);
-		const char *fault = topic_pattern_fault(text_of(in->events[i]));
-
-		if (fault)
-			return status_field(&c->status, c->arena, field, "%s", fault);
+	if (!topic_patterns_hold(c->arena, "events", in->events, in->n_events, &c->status))
+		return false;
+	for (size_t i = 0; i < in->n_events; i++)
 		if (strlen(in->events[i]) > most)
-			return status_field(&c->status, c->arena, field,
+			return status_field(&c->status, c->arena,
+				arena_printf(c->arena, "events[%zu]", i),
 				"must have at most %zu bytes for a service of that name", most);
-	}
 	return true;
 }
 

@@ -106,13 +106,7 @@ static bool patterns_hold(struct call *c, const Event__RegisterSubscriptionReque
 {
 	if (in->n_patterns == 0 || in->n_patterns > PATTERNS_MOST)
 		return REFUSE(c, "patterns", "must be 1 to %d", PATTERNS_MOST);
-	for (size_t i = 0; i < in->n_patterns; i++) {
-		const char *fault = topic_pattern_fault(text_of(in->patterns[i]));
-
-		if (fault)
-			return REFUSE(c, arena_printf(c->arena, "patterns[%zu]", i), "%s", fault);
-	}
-	return true;
+	return topic_patterns_hold(c->arena, "patterns", in->patterns, in->n_patterns, &c->status);
 }
 
 static bool conditions_hold(struct call *c, const Event__RegisterSubscriptionRequest *in)

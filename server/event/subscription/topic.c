@@ -63,6 +63,19 @@ const char *topic_pattern_fault(struct text pattern)
 	return has(pattern, '>') ? "must not hold \">\"" : fault(pattern);
 }
 
+bool topic_patterns_hold(struct arena *a, const char *field, char *const *patterns, size_t count,
+	struct status *status)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *fault = topic_pattern_fault(text_of(patterns[i]));
+
+		if (fault)
+			return status_field(
+				status, a, arena_printf(a, "%s[%zu]", field, i), "%s", fault);
+	}
+	return true;
+}
+
 bool topic_is_pattern(struct text pattern)
 {
 	return has(pattern, '*') || has(pattern, '?');
