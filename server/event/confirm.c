@@ -37,15 +37,12 @@ static char *copy(struct call *c, const struct rows *rows, int row, int column)
 
 static void tell_engine(const struct rows *rows, int row)
 {
-	const struct delivery_standing standing = {
+	struct delivery_standing standing = {
 		.queue = (int)rows_int64(rows, row, QUEUE),
 		.position = rows_int64(rows, row, POSITION),
-		.number = (int)rows_int64(rows, row, NUMBER),
-		.state = delivery_state_read(rows_text(rows, row, STATE)),
-		.attempt = (int)rows_int64(rows, row, ATTEMPT),
-		.due_ms = rows_null(rows, row, DUE_MS) ? INT64_MIN : rows_int64(rows, row, DUE_MS),
 	};
 
+	standing_read(rows, row, NUMBER, &standing);
 	engine_stands(&standing);
 }
 

@@ -75,6 +75,10 @@ struct delivery_standing {
 /* "waiting" and so on, as PostgreSQL has them; 0 if it is none. */
 enum delivery_state delivery_state_read(struct text word);
 const char *delivery_state_word(enum delivery_state state);
+/* What four columns from that one on say: number, state, attempt, milliseconds until due. Queue and
+ * position stay as they are. */
+void standing_read(
+	const struct rows *rows, int row, int column, struct delivery_standing *standing);
 
 /* An event that a consumer, or who pulls, has been given. */
 struct delivered_event {

@@ -9,7 +9,7 @@
  *   conclude.c  what came of leases
  *   pull.c      who asks once
  *   states.c    what others may have changed, and how far queues are
- *   standing.c  how deliveries stand, in rows
+ *   standing.c  how deliveries stand, in rows: engine.h
  */
 #ifndef JUNCTION_SERVER_EVENT_DELIVERY_ENGINE_PRIV_H
 #define JUNCTION_SERVER_EVENT_DELIVERY_ENGINE_PRIV_H
@@ -163,11 +163,5 @@ void states_start(void);
 /* All is loaded anew: what was opened up to that row of event.opened is in it. */
 void states_begin(int64_t opened);
 void states_stop(void);
-
-/* --- standing.c ------------------------------------------------------------------------------- */
-
-/* Four columns from that one on: number, state, attempt, milliseconds until due. */
-void standing_read(
-	const struct rows *rows, int row, int column, struct delivery_standing *standing);
 
 #endif
