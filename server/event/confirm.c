@@ -107,8 +107,8 @@ enum next event_confirm(struct call *c)
 	parameters[0] = c->caller.space;
 	parameters[1] = text_of(in->event_id);
 	parameters[2] = text_of(in->event);
-	parameters[3] = stored_or_null(text_of(in->group));
-	parameters[4] = stored_or_null(c->caller.application);
+	parameters[3] = sql_or_null(text_of(in->group));
+	parameters[4] = sql_or_null(c->caller.application);
 	parameters[5] = in->_success_case && !in->success ? TEXT("false") : TEXT("true");
 	parameters[6] = publishing_who(c->arena, &c->caller);
 	return change(c, &confirm, parameters, confirmed);

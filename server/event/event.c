@@ -7,7 +7,6 @@
 #include "server/event/manage/manage.h"
 #include "server/event/publishing.h"
 #include "server/event/push/push.h"
-#include "server/event/seal.h"
 #include "server/event/subscribe.h"
 #include "server/event/subscription/subscriptions.h"
 
@@ -22,12 +21,10 @@ static void subscriptions_loaded(void)
 	push_changed();
 }
 
-bool event_start(
+void event_start(
 	const struct event_options *options, struct lanes *lanes, struct fetch_lane *pushes)
 {
 	settings = *options;
-	if (!seal_start(options->key_file))
-		return false;
 	publishing_start();
 	struct loop *home = lane_loop(lanes, lanes_threads(lanes) - 1);
 	const struct engine_options engine = {
@@ -43,7 +40,6 @@ bool event_start(
 	event_log_start(lanes, options->log_days);
 	manage_start(lanes, options->days, options->drop_open);
 	subscriptions_start(lanes, home, options->poll_ms, subscriptions_loaded);
-	return true;
 }
 
 bool event_ready(void)
@@ -64,7 +60,6 @@ void event_stop(void)
 	subscriptions_stop();
 	manage_stop();
 	event_log_stop();
-	seal_stop();
 }
 
 const struct event_options *event_settings(void)

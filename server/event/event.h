@@ -20,12 +20,11 @@ struct event_options {
 	bool drop_open;          /* also those that some group has not passed */
 	int64_t log_days;        /* the log of WriteLog; 0: for ever */
 	size_t data_limit;       /* bytes of an event's data */
-	const char *key_file;    /* of seal.h, or NULL */
 };
 
-/* Once, after lanes_start() and before the first call. pushes: an http lane for pushes alone. False
- * (logged) if an option is wrong. */
-bool event_start(
+/* Once, after seal_start() and lanes_start(), and before the first call. pushes: an http lane for
+ * pushes alone. */
+void event_start(
 	const struct event_options *options, struct lanes *lanes, struct fetch_lane *pushes);
 /* Calls are answered, and this server has seen the log. Any thread. */
 bool event_ready(void);

@@ -11,9 +11,9 @@
 #include "google/api/httpbody.pb-c.h"
 #include "junction/v1/event.pb-c.h"
 #include "server/call.h"
-#include "server/event/seal.h"
 #include "server/event/stored.h"
 #include "server/event/subscription/topic.h"
+#include "server/seal.h"
 #include "steps.gen.h"
 
 #define PAGE_EVENTS "1000"
@@ -206,7 +206,7 @@ static enum next next_page(struct call *c)
 	struct text *parameters = arena_array(e->page, 3, sizeof(*parameters));
 	parameters[0] = c->caller.space;
 	parameters[1] = text_of(arena_printf(e->page, "%lld", (long long)e->after));
-	parameters[2] = stored_or_null(text_of(in->group));
+	parameters[2] = sql_or_null(text_of(in->group));
 	return search(c, &read_page, parameters, send_page);
 }
 

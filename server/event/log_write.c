@@ -160,12 +160,12 @@ enum next event_write_log(struct call *c)
 	struct text *columns = arena_array(c->arena, COLUMNS, sizeof(*columns));
 
 	columns[NAMESPACE] = c->caller.space;
-	columns[USER_NAME] = stored_or_null(c->caller.user);
-	columns[APPLICATION] = stored_or_null(c->caller.application);
-	columns[ROLES] = stored_or_null(c->caller.roles);
-	columns[ADDRESS] = stored_or_null(c->caller.address);
+	columns[USER_NAME] = sql_or_null(c->caller.user);
+	columns[APPLICATION] = sql_or_null(c->caller.application);
+	columns[ROLES] = sql_or_null(c->caller.roles);
+	columns[ADDRESS] = sql_or_null(c->caller.address);
 	columns[NODE] = node_name();
-	columns[TRACE_ID] = stored_or_null(c->caller.trace.id);
+	columns[TRACE_ID] = sql_or_null(c->caller.trace.id);
 	if (!read_entry(c->arena, text_of(in->message), columns, &c->status))
 		return failed(c);
 	c->state = columns;

@@ -13,10 +13,10 @@
 #include "server/db/bytea.h"
 #include "server/event/delivery/engine.h"
 #include "server/event/event.h"
-#include "server/event/seal.h"
 #include "server/event/stored.h"
 #include "server/event/subscription/topic.h"
 #include "server/registry/node_health.h"
+#include "server/seal.h"
 
 enum { ID_MAX = 255, KEY_MAX = 255, GROUP_MAX = 255, BATCH = 256 };
 
@@ -154,13 +154,13 @@ static void set_columns(struct publishing *p, const struct caller *caller)
 	set_id(p);
 	columns[NAMESPACE] = p->space;
 	columns[NAME] = p->name;
-	columns[KEY] = stored_or_null(p->key);
-	columns[GROUP] = stored_or_null(p->group);
-	columns[USER_NAME] = stored_or_null(caller->user);
-	columns[APPLICATION] = stored_or_null(caller->application);
-	columns[ADDRESS] = stored_or_null(caller->address);
+	columns[KEY] = sql_or_null(p->key);
+	columns[GROUP] = sql_or_null(p->group);
+	columns[USER_NAME] = sql_or_null(caller->user);
+	columns[APPLICATION] = sql_or_null(caller->application);
+	columns[ADDRESS] = sql_or_null(caller->address);
 	columns[NODE] = node_name();
-	columns[TRACE_ID] = stored_or_null(caller->trace.id);
+	columns[TRACE_ID] = sql_or_null(caller->trace.id);
 }
 
 bool publishing_read(struct arena *a, const struct caller *caller, const Event__PublishRequest *in,
@@ -216,7 +216,7 @@ static bool set_data(struct publishing *p, struct status *status)
 	if (!seal_available())
 		return status_set(status, p->arena, STATUS_FAILED_PRECONDITION,
 			"a subscription wants its data encrypted, and the server has no "
-			"--event-key-file");
+			"--key-file");
 	columns[DATA] = (struct text){0};
 	if (!columns[SEALED].data) {
 		struct text sealed = seal_data(p->arena, p->id, p->data, &columns[KEY_ID]);

@@ -195,7 +195,7 @@ enum next event_pull(struct call *c)
 		return pull_group(c);
 	parameters[0] = c->caller.space;
 	parameters[1] = text_of(in->event_id);
-	parameters[2] = stored_or_null(text_of(in->group));
-	parameters[3] = stored_or_null(c->caller.application);
+	parameters[2] = sql_or_null(text_of(in->group));
+	parameters[3] = sql_or_null(c->caller.application);
 	return query(c, &read_one, parameters, one_read);
 }

@@ -1,7 +1,7 @@
 #include "server/event/stored.h"
 
 #include "base/base64.h"
-#include "server/event/seal.h"
+#include "server/seal.h"
 
 static struct text read_data(
 	struct arena *a, const struct rows *rows, int row, int column, struct text event_id)
@@ -27,9 +27,4 @@ struct text stored_open(
 	struct text data = read_data(a, rows, row, column, event_id);
 
 	return data.data ? arena_text(a, data) : data;
-}
-
-struct text stored_or_null(struct text t)
-{
-	return t.size ? t : (struct text){0};
 }

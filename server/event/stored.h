@@ -16,7 +16,4 @@ char *stored_data(
 struct text stored_open(
 	struct arena *a, const struct rows *rows, int row, int column, struct text event_id);
 
-/* SQL NULL for a text that was not given. */
-struct text stored_or_null(struct text t);
-
 #endif

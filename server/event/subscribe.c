@@ -105,9 +105,9 @@ static enum next register_it(struct call *c, const Event__SubscribeRequest *in)
 									      : TEXT("explicit");
 	parameters[4] = text_of(arena_printf(c->arena, "%lld",
 		(long long)(in->_ack_window_ms_case ? in->ack_window_ms : WINDOW_DEFAULT_MS)));
-	parameters[5] = stored_or_null(c->caller.user);
-	parameters[6] = stored_or_null(c->caller.application);
-	parameters[7] = stored_or_null(c->caller.address);
+	parameters[5] = sql_or_null(c->caller.user);
+	parameters[6] = sql_or_null(c->caller.application);
+	parameters[7] = sql_or_null(c->caller.address);
 	return change(c, &subscribe_stream, parameters, registered);
 }
 

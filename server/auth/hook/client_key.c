@@ -3,16 +3,12 @@
  * quote_via=quote, safe="-._~") writes it. */
 #include "server/auth/hook/client_key.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/base64.h"
-#include "base/check.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "server/hmac.h"
 
 enum { APP_KEY_MAX = 255 };
 
@@ -135,18 +131,11 @@ static struct text signed_text(struct arena *a, const struct client_request *r)
 
 struct text client_key_hmac(struct arena *a, struct text key, const struct client_request *request)
 {
-	struct text text = signed_text(a, request);
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	struct buffer out = {.arena = a};
-	unsigned size = 0;
-
-	CHECK(HMAC(EVP_sha1(), key.data, (int)key.size, (const unsigned char *)text.data, text.size,
-		digest, &size));
-	base64_write(&out, (struct text){(const char *)digest, size});
-	return buffer_text(&out);
+	return hmac_base64(a, HMAC_SHA1, key, signed_text(a, request));
 }
 
 bool client_key_equal(struct text a, struct text b)
 {
-	return a.size == b.size && CRYPTO_memcmp(a.data, b.data, a.size) == 0;
+	return a.size == b.size &&
+	       hmac_equal((const unsigned char *)a.data, (const unsigned char *)b.data, a.size);
 }

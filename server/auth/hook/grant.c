@@ -73,7 +73,7 @@ static struct text *read_grant(struct call *c, const Auth__PartyGrant *grant)
 	}
 	if (!valid(c, grant))
 		return NULL;
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = text_of(grant->party_id);
 	parameters[2] = text_of(kinds[grant->kind]);
 	parameters[3] = text_of(grant->namespace_);

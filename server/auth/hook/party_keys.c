@@ -65,7 +65,7 @@ static enum next put_key(struct call *c)
 
 	if (putting->rule)
 		return fail_field(c, "public_key", "%s", putting->rule);
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = text_of(in->party_id);
 	parameters[2] = putting->key.id;
 	parameters[3] = text_of(sign_algorithm_name(putting->key.algorithm));
@@ -143,7 +143,7 @@ enum next auth_delete_party_key(struct call *c)
 		return failed(c);
 	if (!*in->key_id)
 		return fail_field(c, "key_id", "is required");
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = text_of(in->party_id);
 	parameters[2] = text_of(in->key_id);
 	parameters[3] = party_own(parameters[1]) ? TEXT("true") : TEXT("false");
@@ -187,7 +187,7 @@ static enum next add_pair(struct call *c)
 		return fail(c, STATUS_INTERNAL, "no key pair could be made");
 	return change(c, &party_add_own_key,
 		party_add_parameters(
-			c->arena, store_caller(c), text_of(in->party_id), &rotating->pair, false),
+			c->arena, audit_caller(c), text_of(in->party_id), &rotating->pair, false),
 		rotated);
 }
 

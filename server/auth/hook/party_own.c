@@ -65,7 +65,7 @@ static void offer(void)
 	errand_begin(&own.offer);
 	own.kept = false;
 	errand_send(&own.offer, &party_add_own_key,
-		party_add_parameters(own.offer.arena, store_own_caller(own.offer.arena),
+		party_add_parameters(own.offer.arena, audit_own_caller(own.offer.arena),
 			own.party->id, &own.pair, true));
 }
 

@@ -19,7 +19,7 @@ enum party_key_column {
 
 enum { PARTY_PUT_PARAMETERS = 5, PARTY_ADD_PARAMETERS = 7 };
 
-/* Caller: as auth.act_as() takes it (store_caller()). */
+/* Caller: as auth.act_as() takes it (audit_caller()). */
 
 /* $1 caller, $2 party, $3 id, $4 algorithm, $5 PEM: its row, or none if the party has too many. */
 extern const struct statement party_put_key;

@@ -82,7 +82,7 @@ enum next auth_create_access_key(struct call *c)
 	c->at_end = forget;
 	secret_sha256(text_of(out->secret), sha256);
 	secret_sha1(text_of(out->secret), sha1);
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = text_of(
 		arena_printf(c->arena, "ak-%.*s", TEXT_ARGS(secret_make_id(c->arena, ID_LETTERS))));
 	parameters[3] = text_of(in->title);
@@ -132,7 +132,7 @@ enum next auth_delete_access_key(struct call *c)
 
 	if (!*in->id)
 		return fail_field(c, "id", "is required");
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = text_of(in->id);
 	parameters[2] = store_token_seconds(c);
 	return change(c, &delete_key, parameters, deleted);

@@ -57,7 +57,7 @@ static struct text *read_grant(struct call *c, const Auth__Grant *grant)
 	if (!store_read_subject(
 		    c->arena, "grant.subject", grant->subject, true, &subject, &c->status))
 		return NULL;
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = subject_kind_word(subject.kind);
 	parameters[2] = subject.name;
 	parameters[3] = store_name(c->arena, "grant.role", grant->role, &c->status);

@@ -24,7 +24,7 @@ static struct text *read_member(struct call *c, const char *group, const Auth__S
 	if (!parameters[1].data ||
 		!store_read_subject(c->arena, "member", member, false, &subject, &c->status))
 		return NULL;
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[2] = subject_kind_word(subject.kind);
 	parameters[3] = subject.name;
 	return parameters;

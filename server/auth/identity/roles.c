@@ -211,7 +211,7 @@ enum next auth_put_role(struct call *c)
 
 	if (!given)
 		return fail_field(c, "role", "is required");
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = store_name(c->arena, "role.name", given->name, &c->status);
 	parameters[2] = text_of(given->title);
 	if (!parameters[1].data || !store_title(c->arena, "role.title", given->title, &c->status) ||
@@ -295,7 +295,7 @@ enum next auth_delete_role(struct call *c)
 {
 	struct text *parameters = arena_array(c->arena, 2, sizeof(*parameters));
 
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = store_name(
 		c->arena, "name", call_request(c, Auth__DeleteRoleRequest)->name, &c->status);
 	return parameters[1].data ? change(c, &delete_role, parameters, deleted) : failed(c);

@@ -8,6 +8,7 @@
 #define JUNCTION_SERVER_AUTH_IDENTITY_STORE_H
 
 #include "junction/v1/auth.pb-c.h"
+#include "server/audit/caller.h"
 #include "server/auth/directory/directory.h"
 
 /* "user", "application", "group"; "" of NONE. */
@@ -51,12 +52,6 @@ bool store_read_texts(
  * future. */
 bool store_read_end(struct arena *a, const char *field, const Google__Protobuf__Timestamp *given,
 	struct text *ms, struct status *status);
-
-/* Who changes something, as auth.act_as() takes it: first parameter of the SQL functions that
- * change. */
-struct text store_caller(const struct call *c);
-/* The same of what a server changes by itself. */
-struct text store_own_caller(struct arena *a);
 
 /* Last parameter of those that end sessions: seconds that a token of a session may still be good.
  */

@@ -130,7 +130,7 @@ enum next auth_put_subject(struct call *c)
 		!store_title(c->arena, "record.title", given->title, &c->status) ||
 		!read_services(c, subject.kind, given, &parameters[5]))
 		return failed(c);
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = subject_kind_word(subject.kind);
 	parameters[2] = subject.name;
 	parameters[3] = text_of(given->title);
@@ -242,7 +242,7 @@ enum next auth_delete_subject(struct call *c)
 
 	if (!store_find_subject(c->arena, in->kind, in->name, &subject, &c->status))
 		return failed(c);
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = subject_kind_word(subject.kind);
 	parameters[2] = subject.name;
 	parameters[3] = store_token_seconds(c);

@@ -96,7 +96,7 @@ static void add(void)
 
 	errand_begin(e);
 	struct text *parameters = arena_array(e->arena, 2, sizeof(*parameters));
-	parameters[0] = store_own_caller(e->arena);
+	parameters[0] = audit_own_caller(e->arena);
 	parameters[1] = first.hash;
 	errand_send(e, &add_administrator, parameters);
 }

@@ -46,7 +46,7 @@ static enum next store_new(struct call *c)
 
 	/* He has shown who he is. */
 	c->caller.user = p->check.name;
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = p->check.name;
 	parameters[2] = p->check.hash;
 	parameters[3] = p->new_hash;
@@ -130,7 +130,7 @@ static enum next store_one_time(struct call *c)
 	const struct reset *r = c->state;
 	struct text *parameters = arena_array(c->arena, 4, sizeof(*parameters));
 
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = r->name;
 	parameters[2] = r->hash;
 	parameters[3] = store_token_seconds(c);

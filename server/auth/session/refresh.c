@@ -110,7 +110,7 @@ enum next auth_refresh(struct call *c)
 	if (!session_read(c->arena, in->refresh_token, &shown))
 		return refuse(c, "it is no refresh token", TEXT(""));
 	r->next = session_next(c->arena, shown.id);
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = shown.id;
 	parameters[2] = shown.refresh_hash;
 	parameters[3] = r->next.refresh_hash;

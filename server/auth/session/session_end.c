@@ -50,7 +50,7 @@ enum next auth_revoke(struct call *c)
 		shown.id = session_of(c, text_of(in->token));
 	if (!shown.id.data)
 		return answer_revoke(c);
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = shown.id;
 	parameters[2] = shown.refresh_hash;
 	parameters[3] = store_token_seconds(c);
@@ -84,7 +84,7 @@ enum next auth_end_sessions(struct call *c)
 		return failed(c);
 	if (subject.kind == SUBJECT_GROUP)
 		return fail_field(c, "kind", "must be \"user\" or \"application\"");
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = subject_kind_word(subject.kind);
 	parameters[2] = subject.name;
 	parameters[3] = store_token_seconds(c);

@@ -47,16 +47,11 @@ static bool events_hold(struct call *c, const Event__ConfigureSubscriptionsReque
 
 static void write_one(struct call *c, struct buffer *specs, char *service, char *pattern)
 {
-	Event__RegisterSubscriptionRequest one = EVENT__REGISTER_SUBSCRIPTION_REQUEST__INIT;
 	char *unseen;
 
-	one.name = arena_printf(c->arena, "%s:%s", service, pattern);
-	one.group = one.service = service;
-	one.patterns = &pattern;
-	one.n_patterns = 1;
 	json_write_comma(specs);
-	specification_write(
-		specs, c, &one, TEXT("configuration"), push_secret_take(c, "", &unseen), true);
+	specification_write_configured(
+		specs, &c->caller, service, pattern, push_secret_take(c, "", &unseen));
 }
 
 enum next event_configure_subscriptions(struct call *c)

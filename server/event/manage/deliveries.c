@@ -4,9 +4,9 @@
 
 #include "junction/v1/event.pb-c.h"
 #include "server/event/delivery/engine.h"
-#include "server/event/manage/log_range.h"
 #include "server/event/stored.h"
 #include "server/event/subscription/topic.h"
+#include "server/log_range.h"
 #include "server/page.h"
 #include "steps.gen.h"
 
@@ -104,11 +104,11 @@ enum next event_list_deliveries(struct call *c)
 	if ((unsigned)in->state > EVENT__DELIVERY_STATE__DELIVERY_STATE_DEAD)
 		return fail_field(c, "state", "is not known");
 	parameters[0] = c->caller.space;
-	parameters[1] = stored_or_null(text_of(in->group));
+	parameters[1] = sql_or_null(text_of(in->group));
 	if (in->state)
 		parameters[2] = text_of(delivery_state_word((enum delivery_state)in->state));
-	parameters[3] = stored_or_null(text_of(in->event));
-	parameters[4] = stored_or_null(text_of(in->event_id));
+	parameters[3] = sql_or_null(text_of(in->event));
+	parameters[4] = sql_or_null(text_of(in->event_id));
 	parameters[5] = text_of(arena_printf(c->arena, "%lld",
 		(long long)(in->_begin_time_case ? log_range_from(in->begin_time) : 0)));
 	if (!read_begin(c, in, &parameters[6]))

@@ -104,8 +104,8 @@ static enum next set_paused(struct call *c, const char *group, const char *subsc
 	if (!*group == !*subscription)
 		return fail_field(c, "group", "either it or a subscription is required");
 	parameters[0] = c->caller.space;
-	parameters[1] = stored_or_null(text_of(group));
-	parameters[2] = stored_or_null(text_of(subscription));
+	parameters[1] = sql_or_null(text_of(group));
+	parameters[2] = sql_or_null(text_of(subscription));
 	parameters[3] = on;
 	return change(c, &pause_statement, parameters, then);
 }

@@ -3,8 +3,9 @@
 #include "base/base64.h"
 #include "base/random.h"
 #include "server/db/bytea.h"
+#include "server/posting.h"
 
-enum { LEAST = 24, MOST = 64, MADE = 32 };
+enum { MADE = 32 };
 
 static struct text make(struct call *c, char **shown)
 {
@@ -20,16 +21,15 @@ static struct text make(struct call *c, char **shown)
 
 struct text push_secret_take(struct call *c, const char *given, char **shown)
 {
-	struct text text = text_of(given), prefix = TEXT("whsec_"), bytes;
+	struct text bytes;
 
 	if (!*given)
 		return make(c, shown);
 	*shown = (char *)"";
-	if (text_starts(text, prefix) &&
-		base64_read(c->arena, text_from(text, prefix.size), &bytes) &&
-		bytes.size >= LEAST && bytes.size <= MOST)
+	if (posting_read_secret(c->arena, text_of(given), &bytes))
 		return bytea_text(c->arena, bytes.data, bytes.size);
 	status_field(&c->status, c->arena, "secret",
-		"must be \"whsec_\" and base64 of %d to %d bytes", LEAST, MOST);
+		"must be \"whsec_\" and base64 of %d to %d bytes", POSTING_SECRET_LEAST,
+		POSTING_SECRET_MOST);
 	return (struct text){0};
 }

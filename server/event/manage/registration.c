@@ -69,7 +69,7 @@ enum next event_register_subscription(struct call *c)
 	struct text secret = push_secret_take(c, in->secret, &out->secret);
 	if (!secret.data)
 		return failed(c);
-	specification_write(&spec, c, in, TEXT("api"), secret, !*in->secret);
+	specification_write(&spec, &c->caller, in, TEXT("api"), secret, !*in->secret);
 	*parameter = buffer_text(&spec);
 	c->state = out;
 	return change(c, &put_subscription, parameter, registered);

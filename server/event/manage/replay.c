@@ -4,9 +4,9 @@
 #include "junction/v1/event.pb-c.h"
 #include "server/db/array.h"
 #include "server/event/delivery/engine.h"
-#include "server/event/manage/log_range.h"
 #include "server/event/manage/settled.h"
 #include "server/event/publishing.h"
+#include "server/log_range.h"
 #include "steps.gen.h"
 
 enum { LOOKED = 2000 };

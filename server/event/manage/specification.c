@@ -5,10 +5,10 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "server/db/bytea.h"
-#include "server/event/seal.h"
 #include "server/event/subscription/condition.h"
 #include "server/event/subscription/topic.h"
 #include "server/registry/validate.h"
+#include "server/seal.h"
 
 enum {
 	PATTERNS_MOST = 100,
@@ -171,7 +171,7 @@ static bool keys_hold(struct call *c, const Event__RegisterSubscriptionRequest *
 
 	if (in->encrypt_stored && !seal_available())
 		return status_set(&c->status, c->arena, STATUS_FAILED_PRECONDITION,
-			"encrypt_stored: this server has no key file (--event-key-file)");
+			"encrypt_stored: this server has no key file (--key-file)");
 	if (!is_pushed(in)) {
 		const char *field = *in->push_key      ? "push_key"
 				    : *in->push_key_id ? "push_key_id"
@@ -202,28 +202,6 @@ bool specification_holds(struct call *c, const Event__RegisterSubscriptionReques
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* null if it is empty. */
-static void write_text(struct buffer *json, const char *name, struct text value)
-{
-	json_write_name(json, text_of(name));
-	if (value.size > 0)
-		json_write_string(json, value);
-	else
-		buffer_add_text(json, TEXT("null"));
-}
-
-static void write_number(struct buffer *json, const char *name, int64_t number)
-{
-	json_write_name(json, text_of(name));
-	buffer_printf(json, "%lld", (long long)number);
-}
-
-static void write_bool(struct buffer *json, const char *name, bool value)
-{
-	json_write_name(json, text_of(name));
-	buffer_add_text(json, value ? TEXT("true") : TEXT("false"));
-}
-
 static void write_texts(struct buffer *json, const char *name, char *const *texts, size_t count)
 {
 	json_write_name(json, text_of(name));
@@ -239,7 +217,7 @@ static void write_condition(struct buffer *list, const Event__DataCondition *con
 {
 	json_write_comma(list);
 	buffer_add_char(list, '{');
-	write_text(list, "path", text_of(condition->path));
+	json_write_text_member(list, "path", text_of(condition->path));
 	json_write_name(list, TEXT("values"));
 	buffer_add_char(list, '[');
 	for (size_t i = 0; i < condition->n_values; i++) {
@@ -260,7 +238,7 @@ static void write_conditions(struct buffer *json, const Event__RegisterSubscript
 			write_condition(&list, in->conditions[i]);
 		buffer_add_char(&list, ']');
 	}
-	write_text(json, "conditions", buffer_text(&list));
+	json_write_text_member(json, "conditions", buffer_text(&list));
 }
 
 static void write_schedule(struct buffer *json, const Event__RegisterSubscriptionRequest *in)
@@ -279,9 +257,9 @@ static void write_schedule(struct buffer *json, const Event__RegisterSubscriptio
 
 static void write_limits(struct buffer *json, const Event__RegisterSubscriptionRequest *in)
 {
-	write_number(json, "ack_window_ms", GIVEN_OR(in, ack_window_ms, ACK_WINDOW_MS));
-	write_number(json, "timeout_ms", GIVEN_OR(in, timeout_ms, TIMEOUT_MS));
-	write_number(json, "concurrency", GIVEN_OR(in, concurrency, CONCURRENCY));
+	json_write_number_member(json, "ack_window_ms", GIVEN_OR(in, ack_window_ms, ACK_WINDOW_MS));
+	json_write_number_member(json, "timeout_ms", GIVEN_OR(in, timeout_ms, TIMEOUT_MS));
+	json_write_number_member(json, "concurrency", GIVEN_OR(in, concurrency, CONCURRENCY));
 	json_write_name(json, TEXT("rate"));
 	buffer_printf(json, "%.17g", in->rate);
 	write_schedule(json, in);
@@ -293,12 +271,12 @@ static void write_keys(struct buffer *json, const Event__RegisterSubscriptionReq
 
 	if (*in->push_key && base64_read(json->arena, text_of(in->push_key), &key))
 		key = bytea_text(json->arena, key.data, key.size);
-	write_bool(json, "encrypt_stored", in->encrypt_stored);
-	write_text(json, "push_key", key);
-	write_text(json, "push_key_id", text_of(in->push_key_id));
+	json_write_bool_member(json, "encrypt_stored", in->encrypt_stored);
+	json_write_text_member(json, "push_key", key);
+	json_write_text_member(json, "push_key_id", text_of(in->push_key_id));
 }
 
-void specification_write(struct buffer *json, const struct call *c,
+void specification_write(struct buffer *json, const struct caller *caller,
 	const Event__RegisterSubscriptionRequest *in, struct text origin, struct text secret,
 	bool fresh)
 {
@@ -307,22 +285,34 @@ void specification_write(struct buffer *json, const struct call *c,
 	bool explicit = in->confirm == EVENT__CONFIRM_MODE__CONFIRM_MODE_EXPLICIT;
 
 	buffer_add_char(json, '{');
-	write_text(json, "namespace", c->caller.space);
-	write_text(json, "name", text_of(in->name));
-	write_text(json, "group", text_of(in->group));
-	write_bool(json, "broadcast", in->broadcast);
+	json_write_text_member(json, "namespace", caller->space);
+	json_write_text_member(json, "name", text_of(in->name));
+	json_write_text_member(json, "group", text_of(in->group));
+	json_write_bool_member(json, "broadcast", in->broadcast);
 	write_texts(json, "patterns", in->patterns, in->n_patterns);
 	write_conditions(json, in);
-	write_text(json, "target", targets[specification_target(in)]);
-	write_text(json, "url", text_of(in->url));
-	write_text(json, "service", text_of(in->service));
-	write_text(json, "confirm", explicit ? TEXT("explicit") : TEXT("auto"));
+	json_write_text_member(json, "target", targets[specification_target(in)]);
+	json_write_text_member(json, "url", text_of(in->url));
+	json_write_text_member(json, "service", text_of(in->service));
+	json_write_text_member(json, "confirm", explicit ? TEXT("explicit") : TEXT("auto"));
 	write_limits(json, in);
 	write_keys(json, in);
-	write_text(json, fresh ? "fresh_secret" : "secret", secret);
-	write_text(json, "origin", origin);
-	write_text(json, "author_user", c->caller.user);
-	write_text(json, "author_application", c->caller.application);
-	write_text(json, "author_address", c->caller.address);
+	json_write_text_member(json, fresh ? "fresh_secret" : "secret", secret);
+	json_write_text_member(json, "origin", origin);
+	json_write_text_member(json, "author_user", caller->user);
+	json_write_text_member(json, "author_application", caller->application);
+	json_write_text_member(json, "author_address", caller->address);
 	buffer_add_char(json, '}');
+}
+
+void specification_write_configured(struct buffer *json, const struct caller *caller, char *service,
+	char *pattern, struct text secret)
+{
+	Event__RegisterSubscriptionRequest one = EVENT__REGISTER_SUBSCRIPTION_REQUEST__INIT;
+
+	one.name = arena_printf(json->arena, "%s:%s", service, pattern);
+	one.group = one.service = service;
+	one.patterns = &pattern;
+	one.n_patterns = 1;
+	specification_write(json, caller, &one, TEXT("configuration"), secret, true);
 }

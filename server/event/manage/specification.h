@@ -18,8 +18,12 @@ bool specification_name_holds(struct call *c, const char *field, const char *nam
 Event__SubscriptionTarget specification_target(const Event__RegisterSubscriptionRequest *in);
 
 /* Appends it as a JSON object. secret: bytes as PostgreSQL reads them; fresh: it was made. */
-void specification_write(struct buffer *json, const struct call *c,
+void specification_write(struct buffer *json, const struct caller *caller,
 	const Event__RegisterSubscriptionRequest *in, struct text origin, struct text secret,
 	bool fresh);
+/* The same for one pattern of a service's configuration, named after both. secret: a fresh one, or
+ * data NULL: it is added later. */
+void specification_write_configured(struct buffer *json, const struct caller *caller, char *service,
+	char *pattern, struct text secret);
 
 #endif

@@ -16,8 +16,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/table.h"
-#include "server/event/push/pace.h"
 #include "server/event/push/webhook.h"
+#include "server/pace.h"
 #include "server/registry/registry.h"
 
 enum {
@@ -207,16 +207,11 @@ static void answered(
 /* --- how it begins -------------------------------------------------------------------------- */
 
 /* NULL if the service has no node to ask. */
-static const char *find_node(struct arena *a, const struct subscription *s)
+static const char *find_url(struct arena *a, const struct subscription *s, bool *own_host)
 {
-	static const struct action notification = {.uri = {"/mw/event/notification", 22}};
-	struct index *index = registry_loaded_index();
-	const struct service *service = index ? index_service(index, s->space, s->service) : NULL;
-	const struct node *node = service ? service_pick(service, NULL, 0) : NULL;
-	const char *url = node ? action_url(&notification, node, a).data : NULL;
-
-	service_release(service);
-	return url;
+	if (s->target == TARGET_URL)
+		return s->url.data;
+	return registry_node_url(a, s->space, s->service, TEXT("/mw/event/notification"), own_host);
 }
 
 static bool is_pushed(const struct subscription *s)
@@ -238,9 +233,11 @@ static bool is_same(const struct target *t, const struct subscription *s)
 
 /* False: the lane takes no more. */
 static bool submit(struct target *t, struct lease *lease, const struct subscription *s,
-	struct text group, const char *url)
+	struct text group, const char *url, bool own_host)
 {
 	struct attempt *attempt = ARENA_NEW(lease->arena, struct attempt);
+	struct fetch_request *request =
+		webhook_request(lease->arena, s, group, &lease->event, url, clock_unix_ms());
 
 	*attempt = (struct attempt){
 		.lease = lease,
@@ -250,10 +247,10 @@ static bool submit(struct target *t, struct lease *lease, const struct subscript
 		.url = arena_text(lease->arena, s->url),
 		.begun = clock_now(),
 	};
+	request->own_host = own_host;
 	attempt->job = (struct fetch_job){
 		.arena = lease->arena,
-		.request = webhook_request(
-			lease->arena, s, group, &lease->event, url, clock_unix_ms()),
+		.request = request,
 		.deadline = CLOCK_NEVER,
 		.done = answered,
 	};
@@ -277,7 +274,8 @@ static void give_up_sealed(struct lease *lease)
 static void begin(struct target *t, struct lease *lease, const struct subscription *s,
 	const struct event_queue *queue)
 {
-	const char *url = s->target == TARGET_URL ? s->url.data : find_node(lease->arena, s);
+	bool own_host = false;
+	const char *url = find_url(lease->arena, s, &own_host);
 
 	if (!url) {
 		pace_end(&t->pace, clock_now(), false, 0);
@@ -285,7 +283,7 @@ static void begin(struct target *t, struct lease *lease, const struct subscripti
 	} else if (!lease->event.data.data) {
 		pace_undo(&t->pace);
 		give_up_sealed(lease);
-	} else if (!submit(t, lease, s, queue->group, url)) {
+	} else if (!submit(t, lease, s, queue->group, url, own_host)) {
 		pace_undo(&t->pace);
 		give_back(lease);
 	}

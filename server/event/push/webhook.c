@@ -1,19 +1,14 @@
-/* What a receiver sends is shown only cut and cleaned: it may be anything. An HTTP date is compared
- * with this server's clock. */
+/* What a receiver sends is shown only cut and cleaned: it may be anything. */
 #include "server/event/push/webhook.h"
 
-#include <sodium.h>
-#include <time.h>
-
-#include "base/base64.h"
 #include "base/json.h"
 #include "base/percent.h"
-#include "server/event/seal.h"
+#include "server/posting.h"
+#include "server/seal.h"
 
 enum {
 	SHOWN_CODE = 80, /* bytes in a reason */
 	SHOWN_MESSAGE = 200,
-	RETRY_AFTER_MOST_MS = 86400000,
 };
 
 /* --- the request ---------------------------------------------------------------------------- */
@@ -51,46 +46,15 @@ struct text webhook_body(
 	return buffer_text(&b);
 }
 
-static void sign(struct buffer *b, struct text secret, const struct text *parts, size_t count)
-{
-	unsigned char hash[crypto_auth_hmacsha256_BYTES];
-	crypto_auth_hmacsha256_state state;
-
-	crypto_auth_hmacsha256_init(&state, (const unsigned char *)secret.data, secret.size);
-	for (size_t i = 0; i < count; i++)
-		crypto_auth_hmacsha256_update(
-			&state, (const unsigned char *)parts[i].data, parts[i].size);
-	crypto_auth_hmacsha256_final(&state, hash);
-	sodium_memzero(&state, sizeof(state));
-	buffer_add_text(b, TEXT("v1,"));
-	base64_write(b, (struct text){(const char *)hash, sizeof(hash)});
-}
-
 struct text webhook_signature(struct arena *a, const struct push_secret *secrets, size_t count,
 	int64_t now_ms, struct text id, int64_t seconds, struct text body)
 {
-	struct text stamp = text_of(arena_printf(a, ".%lld.", (long long)seconds));
-	const struct text parts[] = {id, stamp, body};
 	struct buffer b = {.arena = a};
 
-	for (size_t i = 0; i < count; i++) {
-		if (secrets[i].expires_ms <= now_ms)
-			continue;
-		if (b.size > 0)
-			buffer_add_char(&b, ' ');
-		sign(&b, secrets[i].bytes, parts, 3);
-	}
+	for (size_t i = 0; i < count; i++)
+		if (secrets[i].expires_ms > now_ms)
+			posting_sign(&b, secrets[i].bytes, id, seconds, body);
 	return buffer_text(&b);
-}
-
-static struct text write_parent(struct arena *a, struct text trace_id)
-{
-	struct trace trace;
-
-	trace_begin(&trace, a, &(struct trace_given){0});
-	if (trace_id.size == trace.id.size)
-		trace.id = trace_id;
-	return trace_parent(&trace, a);
 }
 
 static struct text write_number(struct arena *a, int64_t number)
@@ -115,7 +79,7 @@ struct fetch_request *webhook_request(struct arena *a, const struct subscription
 	if (signature.size > 0)
 		headers[count++] = (struct fetch_header){TEXT("webhook-signature"), signature};
 	headers[count++] =
-		(struct fetch_header){TEXT("traceparent"), write_parent(a, event->trace_id)};
+		(struct fetch_header){TEXT("traceparent"), posting_parent(a, event->trace_id)};
 	headers[count++] =
 		(struct fetch_header){TEXT("junction-group"), percent_encode(a, group, "")};
 	headers[count++] =
@@ -135,27 +99,6 @@ struct fetch_request *webhook_request(struct arena *a, const struct subscription
 
 /* --- what it said --------------------------------------------------------------------------- */
 
-/* At most so many bytes: blanks for control characters, "?" for what is no UTF-8. */
-static struct text clean(struct arena *a, struct text t, size_t most)
-{
-	struct buffer b = {.arena = a};
-
-	for (size_t at = 0; at < t.size;) {
-		size_t length = text_utf8_length(t, at);
-		struct text one = text_until(text_from(t, at), length);
-
-		at += length ? length : 1;
-		if (length == 0)
-			one = TEXT("?");
-		else if (text_has_control(one))
-			one = TEXT(" ");
-		if (b.size + one.size > most)
-			break;
-		buffer_add_text(&b, one);
-	}
-	return buffer_text(&b);
-}
-
 /* What it may say beside the code. */
 static struct text message_of(struct arena *a, const struct json *answer)
 {
@@ -163,7 +106,7 @@ static struct text message_of(struct arena *a, const struct json *answer)
 
 	if (message.size == 0)
 		message = json_member_text(answer, TEXT("msg"), TEXT(""));
-	return clean(a, message, SHOWN_MESSAGE);
+	return posting_quote(a, message, SHOWN_MESSAGE);
 }
 
 static bool is_200(const struct json *code)
@@ -181,7 +124,7 @@ static const char *say_code(struct arena *a, const struct json *answer, const ch
 	struct text message = message_of(a, answer);
 
 	return arena_printf(a, "%s%.*s%s%.*s", code ? before : "",
-		TEXT_ARGS(code ? clean(a, code->raw, SHOWN_CODE) : TEXT("")),
+		TEXT_ARGS(code ? posting_quote(a, code->raw, SHOWN_CODE) : TEXT("")),
 		message.size > 0 ? ": " : "", TEXT_ARGS(message));
 }
 
@@ -216,46 +159,6 @@ static const char *judge(struct arena *a, const struct fetch_response *response,
 	return say_code(a, answer, " with code ");
 }
 
-/* The three forms that HTTP has. */
-static bool read_date(const char *date, int64_t *ms)
-{
-	static const char *const forms[] = {
-		"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct tm tm = {0};
-		const char *end = strptime(date, forms[i], &tm);
-
-		if (end && !*end) {
-			*ms = (int64_t)timegm(&tm) * 1000;
-			return true;
-		}
-	}
-	return false;
-}
-
-static int64_t read_retry_after(struct arena *a, struct text value, int64_t now_ms)
-{
-	uint64_t seconds;
-	int64_t ms;
-
-	value = text_trim(value);
-	if (text_to_uint64(value, &seconds))
-		return seconds < RETRY_AFTER_MOST_MS / 1000 ? (int64_t)seconds * 1000
-							    : RETRY_AFTER_MOST_MS;
-	if (!read_date(arena_string(a, value), &ms) || ms <= now_ms)
-		return 0;
-	return ms - now_ms < RETRY_AFTER_MOST_MS ? ms - now_ms : RETRY_AFTER_MOST_MS;
-}
-
-static int64_t retry_after(struct arena *a, const struct fetch_response *response, int64_t now_ms)
-{
-	for (size_t i = 0; i < response->header_count; i++)
-		if (text_equal_nocase(response->headers[i].name, TEXT("retry-after")))
-			return read_retry_after(a, response->headers[i].value, now_ms);
-	return 0;
-}
-
 static struct outcome judge_response(
 	struct arena *a, const struct fetch_response *response, int64_t now_ms)
 {
@@ -269,12 +172,12 @@ static struct outcome judge_response(
 	};
 
 	if (code)
-		outcome.code = clean(
+		outcome.code = posting_quote(
 			a, code->type == JSON_STRING ? code->string : code->raw, WEBHOOK_CODE_MAX);
 	if (!wrong)
 		return outcome;
 	outcome.reason = text_of(arena_printf(a, "answered %d%s", response->status, wrong));
-	outcome.retry_after_ms = retry_after(a, response, now_ms);
+	outcome.retry_after_ms = posting_retry_after(a, response, now_ms);
 	return outcome;
 }
 
@@ -287,7 +190,7 @@ struct outcome webhook_judge(struct arena *a, const struct fetch_response *respo
 		outcome = judge_response(a, response, now_ms);
 	else
 		outcome.reason = text_of(error->message);
-	outcome.reason = clean(a, outcome.reason, WEBHOOK_REASON_MAX);
+	outcome.reason = posting_quote(a, outcome.reason, WEBHOOK_REASON_MAX);
 	return outcome;
 }
 

@@ -8,9 +8,9 @@
 
 #include "base/base64.h"
 #include "base/json.h"
-#include "server/event/seal.h"
 #include "server/event/subscription/condition.h"
 #include "server/event/subscription/topic.h"
+#include "server/seal.h"
 
 struct reader {
 	const struct row_arenas *arenas;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/lane/egress.h"
+#include "base/egress.h"
 
 static struct sockaddr_storage address_of(const char *text, int port)
 {

@@ -8,7 +8,7 @@ static int start_postgres(void **state)
 	struct lanes_options options;
 
 	postgres = test_postgres_shared();
-	url = test_postgres_database(postgres, "");
+	url = test_postgres_database(postgres, test_postgres_template(postgres));
 	options = trial_options(url);
 	return options.threads != 2;
 }

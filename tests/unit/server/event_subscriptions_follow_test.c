@@ -2,6 +2,7 @@
 #include "tests/support/postgres.h"
 #include "tests/support/waiting_call.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 #include <setjmp.h>
@@ -48,7 +49,7 @@ static void begin(int64_t poll_ms)
 	assert_null(subscriptions_hold());
 	subscriptions_start(lanes, lane_loop(lanes, lanes_threads(lanes) - 1), poll_ms, changed);
 	while (!subscriptions_ready())
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 static void end(void)
@@ -143,7 +144,7 @@ static void wait_for(struct wait *w, int64_t revision, int64_t deadline)
 				   .done = wait_ended}};
 	subscriptions_wait(&w->job);
 	while (!atomic_load(&w->ended))
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 /* --- tests ---------------------------------------------------------------------------------- */
@@ -256,7 +257,7 @@ static void it_stays_while_postgresql_is_away(void **state)
 	await_current();
 	test_postgres_kill(postgres);
 	while (lanes_ready(lanes))
-		sched_yield();
+		poll(NULL, 0, 1);
 	assert_true(is_known("kept"));
 	assert_true(subscriptions_ready());
 	test_postgres_restart(postgres);
@@ -324,10 +325,10 @@ static void what_others_change_is_noticed(void **state)
 	begin(20);
 	TOGETHER(PUT("polled"));
 	while (!is_known("polled"))
-		sched_yield();
+		poll(NULL, 0, 1);
 	TOGETHER(DELETE("polled"));
 	while (is_known("polled"))
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 int main(void)

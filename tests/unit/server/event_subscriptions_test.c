@@ -14,8 +14,8 @@
 /* After server/call.h: it makes a macro of fail. */
 #include <cmocka.h>
 
-#include "server/event/seal.h"
 #include "server/event/subscription/condition.h"
+#include "server/seal.h"
 #include "tests/support/event_rows.h"
 #include "tests/support/plain_topic.h"
 

@@ -5,7 +5,7 @@
  * come last: same port, and the same address or, for a wildcard listener, any address of this
  * host, asked from the kernel when it is needed (addresses come and go).
  */
-#include "server/lane/egress.h"
+#include "base/egress.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -1,6 +1,6 @@
 /* The rate is a bucket of tokens, filled whenever somebody asks. A breaker that is half open gives
  * its one attempt only when nothing is under way, so that what ends then is that attempt. */
-#include "server/event/push/pace.h"
+#include "server/pace.h"
 
 #include <math.h>
 

@@ -1,6 +1,7 @@
-/* Times as positions of the log: 20 bits of each are a count (migrations/0015). Any thread. */
-#ifndef JUNCTION_SERVER_EVENT_MANAGE_LOG_RANGE_H
-#define JUNCTION_SERVER_EVENT_MANAGE_LOG_RANGE_H
+/* Times as positions of events and notices: 20 bits of each are a count (migrations/0015). Any
+ * thread. */
+#ifndef JUNCTION_SERVER_LOG_RANGE_H
+#define JUNCTION_SERVER_LOG_RANGE_H
 
 #include <stdint.h>
 

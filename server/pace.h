@@ -4,8 +4,8 @@
  * a fifth, from 1 s to 60 s, then one attempt that decides) or has asked for it. Pure: told the
  * time, on clock_now(). One thread.
  */
-#ifndef JUNCTION_SERVER_EVENT_PUSH_PACE_H
-#define JUNCTION_SERVER_EVENT_PUSH_PACE_H
+#ifndef JUNCTION_SERVER_PACE_H
+#define JUNCTION_SERVER_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,19 +1,19 @@
 /*
- * Seal: data of events encrypted at rest, and for the receivers of pushes. Any thread, after
- * seal_start().
+ * Seal: what is encrypted at rest (data of events, secrets of channels), and data for the receivers
+ * of pushes. Any thread, after seal_start().
  *
  * At rest by XChaCha20-Poly1305: its nonce of 24 bytes may be random, so that any number of servers
- * seal any number of events with one key without a common count (the 12 bytes of AES-GCM are too
- * few for that), and it is as fast as need be, and constant in time, on every processor. The
- * event's id is additional data: nobody who writes the database can pass the data of one event off
- * as another's.
+ * seal any number of things with one key without a common count (the 12 bytes of AES-GCM are too
+ * few for that), and it is as fast as need be, and constant in time, on every processor. The id of
+ * what the data belongs to is additional data: nobody who writes the database can pass the data of
+ * one thing off as another's.
  *
  * The key file has a line "NAME BASE64" for each key of 32 bytes; NAME is 1 to 255 visible ASCII
  * characters, "#" begins a comment. The last key seals; the others still open, so a new one is
  * added as the last line on all servers' files, and counts from their next start.
  */
-#ifndef JUNCTION_SERVER_EVENT_SEAL_H
-#define JUNCTION_SERVER_EVENT_SEAL_H
+#ifndef JUNCTION_SERVER_SEAL_H
+#define JUNCTION_SERVER_SEAL_H
 
 #include "base/arena.h"
 
@@ -27,11 +27,10 @@ void seal_stop(void); /* wipes the keys */
 bool seal_available(void);
 /* Nonce and XChaCha20-Poly1305 of the data; *key_id: the name of the key. Only if
  * seal_available(). In the arena. */
-struct text seal_data(struct arena *a, struct text event_id, struct text data, struct text *key_id);
+struct text seal_data(struct arena *a, struct text id, struct text data, struct text *key_id);
 /* What was sealed; data NULL: there is no such key, or it is not what was sealed. In the arena,
  * ends in NUL, which is not counted. */
-struct text seal_open(
-	struct arena *a, struct text event_id, struct text key_id, struct text sealed);
+struct text seal_open(struct arena *a, struct text id, struct text key_id, struct text sealed);
 /* Of what was published with an id; keyed if there are keys, by the first one, so that who reads
  * the database cannot guess data that is sealed. With another first key it is another. */
 void seal_hash(struct text bytes, unsigned char hash[SEAL_HASH]);

@@ -2,7 +2,7 @@
  * The keys are read once and never change. They live in memory of their own, which libsodium locks,
  * guards and wipes. Hashes have a key of their own, derived from the first one.
  */
-#include "server/event/seal.h"
+#include "server/seal.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -96,14 +96,14 @@ static bool read_lines(struct text t, const char *file)
 		const char *rule = read_line(text_trim(text_until(line, text_find(line, '#', 0))));
 
 		if (rule) {
-			log_event(LOG_ERROR, "event key file not readable", LOG_TEXT("file", file),
+			log_event(LOG_ERROR, "key file not readable", LOG_TEXT("file", file),
 				LOG_NUMBER("line", number), LOG_TEXT("rule", rule));
 			return false;
 		}
 		at = end + 1;
 	}
 	if (key_count == 0)
-		log_event(LOG_ERROR, "event key file not readable", LOG_TEXT("file", file),
+		log_event(LOG_ERROR, "key file not readable", LOG_TEXT("file", file),
 			LOG_TEXT("rule", "must hold a key"));
 	return key_count > 0;
 }
@@ -113,12 +113,12 @@ static bool read_keys(struct watched_file *file)
 	char reason[FILES_REASON_SIZE];
 
 	if (!files_read(file, 1, reason)) {
-		log_event(LOG_ERROR, "event key file not readable", LOG_TEXT("reason", reason));
+		log_event(LOG_ERROR, "key file not readable", LOG_TEXT("reason", reason));
 		return false;
 	}
 	if (file->seen.st_mode & S_IROTH)
-		log_event(LOG_WARN, "everybody may read the file of the events' keys",
-			LOG_TEXT("file", file->path));
+		log_event(
+			LOG_WARN, "everybody may read the key file", LOG_TEXT("file", file->path));
 	struct text t = text_of(file->text);
 	keys = sodium_allocarray(count_lines(t), sizeof(*keys));
 	CHECK(keys);
@@ -136,7 +136,7 @@ static void derive_hash_key(void)
 
 bool seal_start(const char *file)
 {
-	struct watched_file key_file = {.option = "--event-key-file", .path = file};
+	struct watched_file key_file = {.option = "--key-file", .path = file};
 
 	CHECK(sodium_init() >= 0);
 	if (!file)
@@ -165,7 +165,7 @@ bool seal_available(void)
 	return key_count > 0;
 }
 
-struct text seal_data(struct arena *a, struct text event_id, struct text data, struct text *key_id)
+struct text seal_data(struct arena *a, struct text id, struct text data, struct text *key_id)
 {
 	unsigned char *sealed = arena_alloc(a, NONCE + data.size + TAG);
 
@@ -173,13 +173,13 @@ struct text seal_data(struct arena *a, struct text event_id, struct text data, s
 	const struct seal_key *key = &keys[key_count - 1];
 	randombytes_buf(sealed, NONCE);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE, NULL,
-		(const unsigned char *)data.data, data.size, (const unsigned char *)event_id.data,
-		event_id.size, NULL, sealed, key->bytes);
+		(const unsigned char *)data.data, data.size, (const unsigned char *)id.data,
+		id.size, NULL, sealed, key->bytes);
 	*key_id = text_of(key->name);
 	return (struct text){(const char *)sealed, NONCE + data.size + TAG};
 }
 
-struct text seal_open(struct arena *a, struct text event_id, struct text key_id, struct text sealed)
+struct text seal_open(struct arena *a, struct text id, struct text key_id, struct text sealed)
 {
 	const struct seal_key *key = find(key_id);
 	const unsigned char *nonce = (const unsigned char *)sealed.data;
@@ -189,7 +189,7 @@ struct text seal_open(struct arena *a, struct text event_id, struct text key_id,
 	size_t size = sealed.size - NONCE - TAG;
 	unsigned char *data = arena_alloc(a, size + 1);
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(data, NULL, NULL, nonce + NONCE, size + TAG,
-		    (const unsigned char *)event_id.data, event_id.size, nonce, key->bytes) != 0)
+		    (const unsigned char *)id.data, id.size, nonce, key->bytes) != 0)
 		return (struct text){0};
 	data[size] = '\0';
 	return (struct text){(const char *)data, size};

@@ -6,8 +6,8 @@
  * unspecified and reserved addresses, IPv4 mapped or embedded in IPv6 by its IPv4 address, and
  * Junction's own listeners. Loopback and private ranges by option.
  */
-#ifndef JUNCTION_SERVER_LANE_EGRESS_H
-#define JUNCTION_SERVER_LANE_EGRESS_H
+#ifndef JUNCTION_BASE_EGRESS_H
+#define JUNCTION_BASE_EGRESS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
