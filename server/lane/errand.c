@@ -34,6 +34,9 @@ static void arrived(struct sql_job *job, const struct rows *rows, const struct s
 	struct errand *e = (struct errand *)((char *)job - offsetof(struct errand, job));
 
 	e->failed = !rows;
+	e->error = (struct status){.message = ""};
+	if (error)
+		status_set(&e->error, e->arena, error->code, "%s", error->message);
 	if (rows && e->read)
 		e->read(e, rows);
 	if (error)
@@ -54,5 +57,6 @@ void errand_send(struct errand *e, const struct statement *statement, const stru
 	if (lane_change(e->lanes, &e->job))
 		return;
 	e->failed = true;
+	e->error = (struct status){STATUS_UNAVAILABLE, "too many statements are waiting"};
 	loop_post(e->home, &e->landing);
 }

@@ -21,6 +21,7 @@ struct errand {
 
 	bool busy;
 	bool failed;         /* when it has landed: whether it may have done nothing */
+	struct status error; /* why it has failed; in the arena */
 	struct arena *arena; /* from errand_begin() to the end of landed() */
 	struct sql_job job;
 	struct loop_task landing;

@@ -6,7 +6,7 @@
  * behind one host that does not answer: each host has its own queue, hosts take turns. A sweep
  * every 50 ms, while there are jobs, ends those whose caller has gone or whose time is up, waiting
  * or not. done() comes last in a job's life here: its arena, and the transfer in it, may be gone
- * when it returns.
+ * when it returns. Mails wait here, too, but go by threads of their own (fetch_mail.h).
  */
 #include "server/lane/fetch.h"
 
@@ -16,12 +16,14 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/lane/fetch_mail.h"
 #include "server/lane/fetch_stream.h"
 #include "server/lane/fetch_transfer.h"
 
 enum { SWEEP_MS = 50 };
 
 #define STOPPING "Junction is stopping"
+#define GONE     "the caller has gone"
 
 TAILQ_HEAD(transfers, transfer);
 
@@ -30,8 +32,8 @@ struct host {
 	TAILQ_ENTRY(host) in_lane;
 	struct transfers waiting;
 	char *name; /* "host:port" */
-	bool https;
-	int active;
+	bool https, mail;
+	int active, limit;
 	int transfers;
 };
 
@@ -42,6 +44,7 @@ struct fetch_lane {
 	/* The lane thread's. */
 	struct loop *loop;
 	CURLM *multi;
+	struct mailers *mailers;
 	uv_timer_t curl_timer, sweep_timer;
 	struct transfers all;
 	TAILQ_HEAD(, host) hosts; /* in the order of their turns */
@@ -75,7 +78,7 @@ static struct host *host_join(struct fetch_lane *lane, const struct transfer *t)
 
 	TAILQ_FOREACH(h, &lane->hosts, in_lane)
 	{
-		if (h->https == t->https && strcmp(h->name, t->target) == 0) {
+		if (h->https == t->https && h->mail == t->mail && strcmp(h->name, t->target) == 0) {
 			h->transfers++;
 			return h;
 		}
@@ -83,6 +86,10 @@ static struct host *host_join(struct fetch_lane *lane, const struct transfer *t)
 	h = check_calloc(1, sizeof(*h));
 	h->name = check_strdup(t->target);
 	h->https = t->https;
+	h->mail = t->mail;
+	h->limit = lane->options.connections_per_host;
+	if (h->mail && h->limit > MAILERS_PER_HOST)
+		h->limit = MAILERS_PER_HOST;
 	h->transfers = 1;
 	TAILQ_INIT(&h->waiting);
 	TAILQ_INSERT_TAIL(&lane->hosts, h, in_lane);
@@ -105,7 +112,8 @@ static struct host *host_next(struct fetch_lane *lane)
 
 	TAILQ_FOREACH(h, &lane->hosts, in_lane)
 	{
-		if (TAILQ_EMPTY(&h->waiting) || h->active >= lane->options.connections_per_host)
+		if (TAILQ_EMPTY(&h->waiting) || h->active >= h->limit ||
+			(h->mail && !mailers_free(lane->mailers)))
 			continue;
 		TAILQ_REMOVE(&lane->hosts, h, in_lane);
 		TAILQ_INSERT_TAIL(&lane->hosts, h, in_lane);
@@ -121,6 +129,11 @@ static void start(struct fetch_lane *lane, struct transfer *t)
 	TAILQ_REMOVE(&t->host->waiting, t, in_host);
 	t->host->active++;
 	lane->active++;
+	t->started = true;
+	if (t->mail) {
+		mailers_send(lane->mailers, t);
+		return;
+	}
 	transfer_prepare(t, easy_take(lane));
 	CHECK(curl_multi_add_handle(lane->multi, t->easy) == CURLM_OK);
 }
@@ -147,6 +160,8 @@ static void leave(struct fetch_lane *lane, struct transfer *t,
 	if (t->easy) {
 		curl_multi_remove_handle(lane->multi, t->easy);
 		easy_put(lane, transfer_release(t));
+	}
+	if (t->started) {
 		t->host->active--;
 		lane->active--;
 	} else {
@@ -160,6 +175,23 @@ static void leave(struct fetch_lane *lane, struct transfer *t,
 	finish(lane, t->job, response, error);
 }
 
+/* A mail ends when its mailer has let go of it. */
+static void give_up(struct fetch_lane *lane, struct transfer *t, enum status_code why)
+{
+	struct status error;
+
+	t->given_up = why;
+	if (t->mailer) {
+		mailers_break(t);
+		return;
+	}
+	if (why == STATUS_CANCELLED)
+		status_set(&error, t->job->arena, why, GONE);
+	else
+		transfer_timed_out(t, &error);
+	leave(lane, t, NULL, &error);
+}
+
 static void sweep(uv_timer_t *timer)
 {
 	struct fetch_lane *lane = timer->data;
@@ -168,17 +200,26 @@ static void sweep(uv_timer_t *timer)
 
 	while (t) {
 		struct transfer *next = TAILQ_NEXT(t, in_lane);
-		struct status error;
 
-		if (t->job->cancelled && atomic_load(t->job->cancelled)) {
-			status_set(&error, t->job->arena, STATUS_CANCELLED, "the caller has gone");
-			leave(lane, t, NULL, &error);
-		} else if (now >= t->expires) {
-			transfer_timed_out(t, &error);
-			leave(lane, t, NULL, &error);
-		}
+		if (t->job->cancelled && atomic_load(t->job->cancelled))
+			give_up(lane, t, STATUS_CANCELLED);
+		else if (now >= t->expires)
+			give_up(lane, t, STATUS_DEADLINE_EXCEEDED);
 		t = next;
 	}
+	start_waiting(lane);
+}
+
+static void on_mail_ended(struct transfer *t, void *arg)
+{
+	struct fetch_lane *lane = arg;
+	struct status error = t->mail_error;
+
+	if (t->given_up == STATUS_CANCELLED)
+		status_set(&error, t->job->arena, t->given_up, GONE);
+	else if (t->given_up)
+		mail_timed_out(t, &error);
+	leave(lane, t, t->mail_response, &error);
 	start_waiting(lane);
 }
 
@@ -202,7 +243,8 @@ static void enter(struct loop_task *task)
 	t->expires = expiry(job, t->begun);
 	if (lane->stopping)
 		status_set(&error, job->arena, STATUS_UNAVAILABLE, STOPPING);
-	if (lane->stopping || !transfer_read_url(t, &error)) {
+	if (lane->stopping || !transfer_read_url(t, &error) ||
+		(t->mail && !mail_check(t, &error))) {
 		finish(lane, job, NULL, &error);
 		return;
 	}
@@ -375,6 +417,7 @@ struct fetch_lane *fetch_start(const struct fetch_options *options)
 	lane->curl_timer.data = lane;
 	lane->sweep_timer.data = lane;
 	multi_init(lane);
+	lane->mailers = mailers_new(lane->loop, on_mail_ended, lane);
 	/* With NOSIGNAL curl leaves SIGPIPE to us; a loop's thread has all signals blocked. */
 	loop_start(lane->loop);
 	return lane;
@@ -387,11 +430,12 @@ static void stop(struct loop_task *task)
 	struct transfer *t;
 
 	lane->stopping = true;
+	mailers_stop(lane->mailers);
 	while ((t = TAILQ_FIRST(&lane->all))) {
 		struct status error;
 
 		status_set(&error, t->job->arena, STATUS_UNAVAILABLE, STOPPING);
-		leave(lane, t, NULL, &error);
+		leave(lane, t, t->mail_response, &error);
 	}
 	while (lane->idle_count > 0)
 		curl_easy_cleanup(lane->idle[--lane->idle_count]);
@@ -410,6 +454,7 @@ void fetch_stop(struct fetch_lane **lane)
 	l->stop_task.run = stop;
 	loop_post(l->loop, &l->stop_task);
 	loop_stop(&l->loop);
+	mailers_delete(&l->mailers);
 	free(l->idle);
 	free(l);
 }

@@ -1,5 +1,6 @@
 /*
- * The http lane: requests to third parties, by libcurl, on a thread of its own.
+ * The http lane: requests to third parties, by libcurl, on a thread of its own; mails by SMTP, on a
+ * thread for each connection, at most 32 to one server and 128 in all.
  *
  * Any thread hands a job over; it ends exactly once, on the lane's thread, by its done(). A job
  * whose caller has gone or whose deadline has passed is broken off within 50 ms. http and https
@@ -13,9 +14,9 @@
 
 #include <stdatomic.h>
 
+#include "base/egress.h"
 #include "base/loop.h"
 #include "base/status.h"
-#include "server/lane/egress.h"
 
 struct fetch_lane;
 struct fetch_stream;
@@ -24,9 +25,36 @@ struct fetch_header {
 	struct text name, value;
 };
 
+/* A mail by SMTP, of one recipient. Texts end in NUL. Header values are ASCII on one line, already
+ * encoded (RFC 2047), and folded at blanks; curl makes the body's parts (RFC 2045). Bytes are not
+ * copied. */
+struct fetch_mail_part {
+	const char *name, *content_type;
+	struct text bytes;
+};
+struct fetch_mail {
+	const char *from, *to;       /* addresses alone, without "<" and ">" */
+	const char *user, *password; /* NULL: without authentication */
+	bool starttls;               /* with smtp: TLS is required; else it is not used */
+	const char *ca_file;         /* NULL: the system's; who signs the server's certificate */
+	const struct fetch_header *headers; /* From, To, Subject, Date, Message-ID, ... */
+	size_t header_count;
+	struct text text, html; /* UTF-8; html: data NULL: there is none */
+	const struct fetch_mail_part *parts;
+	size_t part_count;
+};
+
 struct fetch_request {
+	/* Of a job: a mail instead of what is HTTP's below. url is smtp or smtps then, and an
+	 * answer that is not 2yz is a response, too. The response's status is that of the last
+	 * reply, 250 if the server took the mail; reason its text; body the command that it
+	 * answers, empty: the connection. job.reached: the server may have the whole mail, so it
+	 * may have been taken though no answer says so. A connection is kept for the next mail for
+	 * 10 s. Given up, a mail ends at once, or within a second while a name is being resolved.
+	 */
+	const struct fetch_mail *mail;
 	const char *method; /* HEAD sends no body */
-	const char *url;    /* absolute, http or https */
+	const char *url;    /* absolute, http or https; of a mail smtp or smtps */
 	const struct fetch_header *headers;
 	size_t header_count;
 	struct text body; /* data NULL: none; POST, PUT and PATCH then send Content-Length: 0 */

@@ -58,7 +58,7 @@ void transfer_timed_out(struct transfer *t, struct status *error)
 			"%s did not finish its answer: timed out after %ld ms", t->target, ms);
 }
 
-static void set_not_reached(struct transfer *t, CURLcode result, struct status *error)
+void transfer_not_reached(struct transfer *t, CURLcode result, struct status *error)
 {
 	struct arena *a = t->job->arena;
 	long number = 0;
@@ -120,7 +120,7 @@ void transfer_failed(struct transfer *t, CURLcode result, struct status *error)
 	else if (result == CURLE_OPERATION_TIMEDOUT)
 		transfer_timed_out(t, error);
 	else if (!t->connected)
-		set_not_reached(t, result, error);
+		transfer_not_reached(t, result, error);
 	else
 		set_broken_off(t, result, error);
 }

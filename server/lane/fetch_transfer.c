@@ -40,15 +40,19 @@ bool transfer_read_url(struct transfer *t, struct status *error)
 {
 	CURLU *url = curl_url();
 	char *scheme = NULL, *host = NULL, *port = NULL;
+	const char *clear, *secured;
 	bool good;
 
 	CHECK(url);
+	t->mail = t->job->request->mail != NULL;
+	clear = t->mail ? "smtp" : "http";
+	secured = t->mail ? "smtps" : "https";
 	good = curl_url_set(url, CURLUPART_URL, t->job->request->url, 0) == CURLUE_OK &&
 	       url_part(url, CURLUPART_SCHEME, &scheme) && url_part(url, CURLUPART_HOST, &host) &&
 	       url_part(url, CURLUPART_PORT, &port) &&
-	       (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
+	       (strcasecmp(scheme, clear) == 0 || strcasecmp(scheme, secured) == 0);
 	if (good) {
-		t->https = strcasecmp(scheme, "https") == 0;
+		t->https = strcasecmp(scheme, secured) == 0;
 		t->target = arena_printf(t->job->arena, "%s:%s", host, port);
 	}
 	curl_free(scheme);
@@ -58,12 +62,12 @@ bool transfer_read_url(struct transfer *t, struct status *error)
 	if (good)
 		return true;
 	return status_set(error, t->job->arena, STATUS_INVALID_ARGUMENT,
-		"the URL is not an absolute http or https URL");
+		"the URL is not an absolute %s or %s URL", clear, secured);
 }
 
 /* --- curl's callbacks ------------------------------------------------------------------------ */
 
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+curl_socket_t transfer_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *t = arg;
 	struct egress_policy policy = *t->egress;
@@ -278,8 +282,7 @@ static void set_method(struct transfer *t)
 	SET(t, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-/* Whole milliseconds, at least 1: 0 would be no timeout. */
-static long milliseconds(int64_t ns)
+long transfer_milliseconds(int64_t ns)
 {
 	int64_t ms = (ns + CLOCK_MS - 1) / CLOCK_MS;
 
@@ -301,9 +304,11 @@ static void set_limits(struct transfer *t)
 	SET(t, CURLOPT_FRESH_CONNECT, (long)(request->fresh || request->connect_only));
 	SET(t, CURLOPT_FORBID_REUSE, (long)request->fresh);
 	SET(t, CURLOPT_CONNECT_ONLY, (long)request->connect_only);
-	SET(t, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout_ms * CLOCK_MS));
+	SET(t, CURLOPT_CONNECTTIMEOUT_MS,
+		transfer_milliseconds(request->connect_timeout_ms * CLOCK_MS));
 	/* That of a stream changes on the way: the lane's sweep looks at it. */
-	SET(t, CURLOPT_TIMEOUT_MS, t->job->stream ? 0L : milliseconds(t->expires - clock_now()));
+	SET(t, CURLOPT_TIMEOUT_MS,
+		t->job->stream ? 0L : transfer_milliseconds(t->expires - clock_now()));
 }
 
 /* curl decodes, and the limit is on what comes out; of a stream the bytes are handed on as they
@@ -334,7 +339,7 @@ void transfer_prepare(struct transfer *t, CURL *easy)
 	SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(t, CURLOPT_USERAGENT, "junction/" JUNCTION_VERSION);
 	set_encoding(t);
-	SET(t, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(t, CURLOPT_OPENSOCKETFUNCTION, transfer_open_socket);
 	SET(t, CURLOPT_OPENSOCKETDATA, t);
 	SET(t, CURLOPT_PREREQFUNCTION, before_sending);
 	SET(t, CURLOPT_PREREQDATA, t);

@@ -18,7 +18,7 @@ struct transfer {
 	int64_t begun;      /* on clock_now() */
 	int64_t expires;    /* the earlier of the job's deadline and its total timeout */
 	const char *target; /* "host:port", for sentences */
-	bool https;
+	bool https;         /* or smtps */
 
 	CURL *easy; /* NULL while it waits */
 	struct curl_slist *headers;
@@ -38,12 +38,20 @@ struct transfer {
 	size_t header_bytes;
 	struct buffer body;
 
+	/* Of a mail: see fetch_mail.h. */
+	bool mail;
+	struct mailer *mailer; /* who sends it; NULL: nobody yet, or no more */
+	const struct fetch_response *mail_response;
+	struct status mail_error;  /* if there is no response */
+	enum status_code given_up; /* why it is broken off; STATUS_OK: it is not */
+
 	/* The lane's. */
+	bool started; /* it counts as a connection of its host */
 	struct host *host;
 	TAILQ_ENTRY(transfer) in_lane, in_host;
 };
 
-/* Reads the URL: t->target and t->https. False with error set (INVALID_ARGUMENT). */
+/* Reads the URL: t->target, t->https and t->mail. False with error set (INVALID_ARGUMENT). */
 bool transfer_read_url(struct transfer *t, struct status *error);
 /* Gives easy (fresh or reset) all options of the job; t->easy is set. */
 void transfer_prepare(struct transfer *t, CURL *easy);
@@ -53,10 +61,17 @@ const struct fetch_response *transfer_result(
 /* Takes the easy handle back, reset. */
 CURL *transfer_release(struct transfer *t);
 
+/* A socket that the egress policy allows, for curl, which does not care about the purpose. */
+curl_socket_t transfer_open_socket(void *t, curlsocktype purpose, struct curl_sockaddr *address);
+/* Whole milliseconds, at least 1: 0 would be no timeout. */
+long transfer_milliseconds(int64_t ns);
+
 /* --- fetch_failure.c --- */
 
 /* DEADLINE_EXCEEDED, saying what it was that took too long. */
 void transfer_timed_out(struct transfer *t, struct status *error);
+/* UNAVAILABLE or PERMISSION_DENIED, of what no byte was sent of. */
+void transfer_not_reached(struct transfer *t, CURLcode result, struct status *error);
 /* Sets the reason, of what is no CURLE_OK. */
 void transfer_failed(struct transfer *t, CURLcode result, struct status *error);
 

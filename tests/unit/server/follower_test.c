@@ -4,6 +4,7 @@
 #include "tests/support/waiting_call.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include <setjmp.h>
@@ -161,13 +162,13 @@ static int stop(void **state)
 static void await_ready(void)
 {
 	while (!follower_ready(follower))
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 static void await_shown(uint64_t bits)
 {
 	while (atomic_load(&memory.shown) != bits)
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 /* --- calls ---------------------------------------------------------------------------------- */
@@ -256,7 +257,7 @@ static void a_log_that_was_cut_is_loaded_anew(void **state)
 	/* Nobody is told of the change of things. */
 	test_sql(url, "INSERT INTO thing VALUES (2); INSERT INTO lost DEFAULT VALUES");
 	while (atomic_load(&memory.loads) < 2)
-		sched_yield();
+		poll(NULL, 0, 1);
 	assert_int_equal(atomic_load(&memory.shown), 2);
 	test_sql(url, "DELETE FROM lost");
 	await_shown(6);
@@ -328,7 +329,7 @@ static void one_that_gives_up_its_own_change_is_told_that_it_is_committed(void *
 	int follows = atomic_load(&memory.follows);
 	struct waiting_call *w = waiting_start(lane_loop(lanes, 1), 99, wait_visible);
 	while (atomic_load(&memory.follows) == follows)
-		sched_yield();
+		poll(NULL, 0, 1);
 	atomic_store(&w->call.cancelled, true);
 	waiting_await(w);
 	assert_int_equal(w->call.status.code, STATUS_UNAVAILABLE);

@@ -37,7 +37,7 @@ static const char tables[] =
 static int start(void **state)
 {
 	postgres = test_postgres_shared();
-	url = test_postgres_database(postgres, "");
+	url = test_postgres_database(postgres, test_postgres_template(postgres));
 	struct lanes_options options = trial_options(url);
 	options.threads = 1; /* all keys with one writer: batches are what the tests make of them */
 	test_sql(url, tables);

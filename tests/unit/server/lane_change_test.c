@@ -22,7 +22,7 @@ static struct lanes *lanes;
 static int start(void **state)
 {
 	postgres = test_postgres_shared();
-	url = test_postgres_database(postgres, "");
+	url = test_postgres_database(postgres, test_postgres_template(postgres));
 	struct lanes_options options = trial_options(url);
 	options.threads = 1;
 	options.change_connections = CONNECTIONS;
