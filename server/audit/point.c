@@ -2,14 +2,13 @@
  * of all that. In base64 for URLs. */
 #include "server/audit/point.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdatomic.h>
 
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "server/hmac.h"
 #include "server/lane/errand.h"
 
 #define FIELD "continuationPoint"
@@ -44,8 +43,11 @@ static void hash_query(struct text query, unsigned char hash[EVP_MAX_MD_SIZE])
 
 static void sign(const unsigned char *bytes, unsigned char signature[EVP_MAX_MD_SIZE])
 {
+	const struct text key = {(const char *)points.key, KEY_SIZE};
+	const struct text signed_bytes = {(const char *)bytes, SIGNATURE_AT};
+
 	CHECK(point_ready());
-	CHECK(HMAC(EVP_sha256(), points.key, KEY_SIZE, bytes, SIGNATURE_AT, signature, NULL));
+	hmac(HMAC_SHA256, key, signed_bytes, signature);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -98,7 +100,7 @@ bool point_read(struct arena *a, const char *given, struct text query, struct po
 		return status_field(status, a, FIELD, "is not one of this service's");
 	const unsigned char *bytes = (const unsigned char *)read.data, *at = bytes + NUMBERS_AT;
 	sign(bytes, hash);
-	if (CRYPTO_memcmp(hash, bytes + SIGNATURE_AT, HASH_SIZE) != 0 || bytes[0] != VERSION)
+	if (!hmac_equal(hash, bytes + SIGNATURE_AT, HASH_SIZE) || bytes[0] != VERSION)
 		return status_field(status, a, FIELD, "is not one of this service's");
 	hash_query(query, hash);
 	if (memcmp(hash, bytes + QUERY_AT, HASH_SIZE) != 0)

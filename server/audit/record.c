@@ -94,11 +94,6 @@ void record_start(int64_t idempotency_hours)
 
 /* --- what the server adds --------------------------------------------------------------------- */
 
-static struct text or_null(struct text t)
-{
-	return t.size > 0 ? t : (struct text){0};
-}
-
 static struct text number(struct arena *a, int64_t value)
 {
 	return text_of(arena_printf(a, "%lld", (long long)value));
@@ -113,12 +108,12 @@ static void begin(struct arena *a, const struct caller *caller, struct record *r
 	*record = (struct record){0};
 	uuid_ordered(id);
 	columns[ID] = (struct text){id, 36};
-	columns[USER_NAME] = or_null(caller->user);
-	columns[APPLICATION] = or_null(caller->application);
-	columns[ROLES] = or_null(caller->roles);
-	columns[ADDRESS] = or_null(caller->address);
+	columns[USER_NAME] = sql_or_null(caller->user);
+	columns[APPLICATION] = sql_or_null(caller->application);
+	columns[ROLES] = sql_or_null(caller->roles);
+	columns[ADDRESS] = sql_or_null(caller->address);
 	columns[NODE] = node_name();
-	columns[TRACE_ID] = or_null(caller->trace.id);
+	columns[TRACE_ID] = sql_or_null(caller->trace.id);
 }
 
 void record_make(struct arena *a, const struct caller *caller, const struct own_record *own,
@@ -133,8 +128,8 @@ void record_make(struct arena *a, const struct caller *caller, const struct own_
 	columns[NAMESPACE] = own->space;
 	columns[SOURCE_NODE] = node_name();
 	columns[CONTENT] = own->content;
-	columns[TARGET] = or_null(own->target);
-	columns[EXT] = or_null(own->ext);
+	columns[TARGET] = sql_or_null(own->target);
+	columns[EXT] = sql_or_null(own->ext);
 }
 
 /* --- what the caller wrote -------------------------------------------------------------------- */
@@ -164,10 +159,11 @@ static bool read_texts(
 		if (given.size > texts[i].most)
 			return status_field(status, a, texts[i].field,
 				"must have at most %zu bytes", texts[i].most);
-		columns[texts[i].column] = or_null(given);
+		columns[texts[i].column] = sql_or_null(given);
 	}
 	if (text_equal(columns[NAMESPACE], RECORD_AUDIT) ||
-		text_equal(columns[NAMESPACE], RECORD_AUTH))
+		text_equal(columns[NAMESPACE], RECORD_AUTH) ||
+		text_equal(columns[NAMESPACE], RECORD_NOTICE))
 		return status_field(status, a, "namespace", "is the server's own");
 	return true;
 }

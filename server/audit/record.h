@@ -33,12 +33,13 @@ bool record_result(struct arena *a, const struct rows *rows, int row, Audit__Wri
 extern const struct writes_kind record_writes;
 
 /* Namespaces that only the server writes. */
-#define RECORD_AUDIT TEXT("junction.audit")
-#define RECORD_AUTH  TEXT("junction.auth")
+#define RECORD_AUDIT  TEXT("junction.audit")
+#define RECORD_AUTH   TEXT("junction.auth")
+#define RECORD_NOTICE TEXT("junction.notice")
 
 /* What the server itself tells. */
 struct own_record {
-	struct text space; /* namespace: one of the two */
+	struct text space; /* namespace: one of these */
 	int opt_type, result_type;
 	const char *severity; /* the word */
 	struct text content;

@@ -235,6 +235,8 @@ static void what_is_nobodys_is_refused(void **state)
 	assert_refused("namespace", "is the server's own");
 	request.namespace_ = (char *)"junction.auth";
 	assert_refused("namespace", "is the server's own");
+	request.namespace_ = (char *)"junction.notice";
+	assert_refused("namespace", "is the server's own");
 	request.namespace_ = (char *)"junction.audits";
 	read_it();
 }
