@@ -20,6 +20,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
 enum parameter_index {
 	GIVEN_AFTER,
 	GIVEN_BODY,
+	GIVEN_CHANNEL,
 	GIVEN_CHECK,
 	GIVEN_CHECK_PATH,
 	GIVEN_CONFIRM,
@@ -30,6 +31,7 @@ enum parameter_index {
 	GIVEN_FILTER,
 	GIVEN_FORMAT,
 	GIVEN_GROUP,
+	GIVEN_GROUPS,
 	GIVEN_HEADER,
 	GIVEN_KEEP,
 	GIVEN_LEASE,
@@ -40,12 +42,18 @@ enum parameter_index {
 	GIVEN_ORDER_KEY,
 	GIVEN_OUTPUT,
 	GIVEN_PARAM,
+	GIVEN_PARAMS,
 	GIVEN_PROTOCOL,
+	GIVEN_RECEIPT,
 	GIVEN_REFUSE,
 	GIVEN_REQUEST,
+	GIVEN_SENDER,
 	GIVEN_SINCE,
 	GIVEN_STATE,
+	GIVEN_TEMPLATE,
+	GIVEN_UNREAD,
 	GIVEN_UNTIL,
+	GIVEN_USERS,
 	GIVEN_WEIGHT,
 	GIVEN_WHERE,
 	GIVEN_WIDE,
@@ -84,7 +92,7 @@ struct command {
 	const char *purpose;
 	int least, most;       /* arguments */
 	int method;            /* index of the RPC that it is about, or -1 */
-	unsigned takes;        /* 1 << GIVEN_...: its parameters */
+	uint64_t takes;        /* 1 << GIVEN_...: its parameters */
 	const char *fields[3]; /* what the arguments are, of a command without run */
 	/* For people; a command without --json. */
 	void (*show)(struct cli *cli, const ProtobufCMessage *response, char **arguments);
@@ -173,6 +181,14 @@ void show_published(struct cli *cli, const ProtobufCMessage *response, char **ar
 void show_confirmed(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_replayed(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 
+int cli_send(struct cli *cli, const struct command *command, char **arguments);
+void show_sent(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_notice(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_notice_deliveries(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_resent(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_cancelled(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_inbox(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+
 int cli_upload(struct cli *cli, const struct command *command, char **arguments);
 int cli_download(struct cli *cli, const struct command *command, char **arguments);
 int cli_audit(struct cli *cli, const struct command *command, char **arguments);
@@ -255,6 +271,7 @@ void lasting_end(struct lasting *l, int code);
 
 void show_services(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_actions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
+void show_configurations(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_caller(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 void show_extensions(struct cli *cli, const ProtobufCMessage *response, char **arguments);
 

@@ -7,13 +7,16 @@
 #include "junction/v1/api_reader.pb-c.h"
 #include "junction/v1/registry.pb-c.h"
 
-#define TAKES(name) (1U << GIVEN_##name)
+#define TAKES(name) (UINT64_C(1) << GIVEN_##name)
 
 const struct parameter parameters[] = {
 	[GIVEN_AFTER] = {"--after", "after", OPTION_STRING, "CURSOR",
 		"watch, subscribe: what follows this cursor; of watch without a snapshot."},
 	[GIVEN_BODY] = {"--body", "body", OPTION_STRING, "JSON",
 		"call: request body; what is not JSON is sent as plain text."},
+	[GIVEN_CHANNEL] = {"--channel", "channel", OPTION_STRING, "NAME[,NAME]",
+		"send: site, mail, sms, wechat, dingtalk or what else there is; the template's, or "
+		"site, if not given; notice-deliveries, resend, cancel: only on this channel."},
 	[GIVEN_CHECK] = {"--check", "check", OPTION_STRING, "none|tcp|http",
 		"register-node: how it is checked; TCP, or HTTP if there is a path."},
 	[GIVEN_CHECK_PATH] = {"--check-path", "check_path", OPTION_STRING, "/PATH",
@@ -40,6 +43,8 @@ const struct parameter parameters[] = {
 	[GIVEN_GROUP] = {"--group", "group", OPTION_STRING, "NAME",
 		"publish: only for this group; subscribe: a member of it, which shares its events "
 		"with the others; confirm, deliveries: only of this group."},
+	[GIVEN_GROUPS] = {"--groups", "groups", OPTION_STRING, "NAME[,NAME]",
+		"send: to the members of these groups; not beside --users."},
 	[GIVEN_HEADER] = {"--header", "header", OPTION_LIST, "NAME=VALUE", "call: request header."},
 	[GIVEN_KEEP] = {"--keep", NULL, OPTION_FLAG, NULL,
 		"register-node: stay, send heartbeats until Ctrl-C, then deregister."},
@@ -60,12 +65,18 @@ const struct parameter parameters[] = {
 		"download, audit-export, create-key: where it goes; standard output if not given. "
 		"That of create-key is new, and for its owner only."},
 	[GIVEN_PARAM] = {"--param", "param", OPTION_LIST, "NAME=VALUE", "call: query parameter."},
+	[GIVEN_PARAMS] = {"--params", "params", OPTION_STRING, "JSON",
+		"send: a JSON object of values for the template."},
 	[GIVEN_PROTOCOL] = {"--protocol", "protocol", OPTION_STRING, "http|https",
 		"register, register-node: what it speaks."},
+	[GIVEN_RECEIPT] = {"--receipt", "reply", OPTION_FLAG, NULL,
+		"send: a receipt is wanted; needs --template."},
 	[GIVEN_REFUSE] = {"--refuse", "success", OPTION_FLAG, NULL,
 		"confirm: it could not be processed."},
 	[GIVEN_REQUEST] = {"--request", "request_body", OPTION_STRING, "JSON",
 		"upload: the third party's own parameters, a JSON object; {} if not given."},
+	[GIVEN_SENDER] = {"--sender", "sender", OPTION_STRING, "NAME",
+		"send: in whose name; $USER if not given."},
 	[GIVEN_SINCE] = {"--since", NULL, OPTION_STRING, "TIME",
 		"audit, audit-export: from when on: a duration until now, such as 30m, 12h or 7d, "
 		"or a "
@@ -74,8 +85,13 @@ const struct parameter parameters[] = {
 	[GIVEN_STATE] = {"--state", "state", OPTION_STRING,
 		"waiting|leased|delivered|confirmed|failed|dead",
 		"deliveries: only those that stand so."},
+	[GIVEN_TEMPLATE] = {"--template", "template", OPTION_STRING, "ID",
+		"send: the template that says it."},
+	[GIVEN_UNREAD] = {"--unread", "unread", OPTION_FLAG, NULL,
+		"inbox: only what has not been read."},
 	[GIVEN_UNTIL] = {"--until", NULL, OPTION_STRING, "TIME",
 		"audit, audit-export: until when; now if not given."},
+	[GIVEN_USERS] = {"--users", "users", OPTION_STRING, "NAME[,NAME]", "send: to these users."},
 	[GIVEN_WEIGHT] = {"--weight", "weight", OPTION_STRING, "NUMBER",
 		"register-node, update-node: its share of the calls."},
 	[GIVEN_WHERE] = {"--where", NULL, OPTION_LIST, "FIELD=VALUE",
@@ -112,6 +128,8 @@ const struct command commands[] = {
 		{"service"}, show_actions},
 	{"nodes", "[SERVICE]", "list nodes", 0, 1, API_REGISTRY_LIST_NODES, TAKES(WIDE),
 		{"service"}, .run = cli_nodes},
+	{"configurations", "[SERVICE]", "list the service configuration files that are loaded", 0,
+		1, API_REGISTRY_LIST_CONFIGURATIONS, 0, {"service"}, show_configurations},
 	{"call", "SERVICE.ACTION", "call an action and print its result", 1, 1, API_REGISTRY_CALL,
 		TAKES(BODY) | TAKES(HEADER) | TAKES(METHOD) | TAKES(PARAM), .run = cli_call},
 	{"register", "SERVER HOST:PORT | SERVER.ACTION /URI | FILE.json...",
@@ -152,6 +170,23 @@ const struct command commands[] = {
 	{"replay", "GROUP",
 		"deliver again what is dead, or one event, however it stands with the group", 1, 1,
 		API_EVENT_REPLAY, TAKES(DEAD) | TAKES(EVENT_ID), {"group"}, show_replayed},
+	{"send", "TITLE MESSAGE|-",
+		"send a notice to --users or --groups and print its id (- is standard input)", 2, 2,
+		API_NOTICE_SEND,
+		TAKES(CHANNEL) | TAKES(GROUPS) | TAKES(PARAMS) | TAKES(RECEIPT) | TAKES(SENDER) |
+			TAKES(TEMPLATE) | TAKES(USERS),
+		{"title", "message"}, show_sent, .run = cli_send},
+	{"notice", "ID", "show a notice and how its deliveries stand", 1, 1, API_NOTICE_GET_NOTICE,
+		0, {"notice_id"}, show_notice},
+	{"notice-deliveries", "[ID]", "list how notices stand with their recipients", 0, 1,
+		API_NOTICE_LIST_NOTICE_DELIVERIES, TAKES(CHANNEL), {"notice_id"},
+		show_notice_deliveries},
+	{"resend", "ID", "send again what of a notice has failed", 1, 1, API_NOTICE_RESEND,
+		TAKES(CHANNEL), {"notice_id"}, show_resent},
+	{"cancel", "ID", "send nothing more of a notice", 1, 1, API_NOTICE_CANCEL, TAKES(CHANNEL),
+		{"notice_id"}, show_cancelled},
+	{"inbox", "[USER]", "list an inbox, the newest first; your own if not given", 0, 1,
+		API_NOTICE_LIST_INBOX, TAKES(UNREAD), {"user"}, show_inbox},
 	{"upload", "SERVER FILE",
 		"pass ids on to a third party and print its job (- is standard "
 		"input)",

@@ -128,7 +128,7 @@ static void write_usage(struct buffer *out, const struct command *c)
 		buffer_printf(out, "\nOptions of its own (all: junction --help):\n");
 	for (int i = 0; i < GIVEN_COUNT; i++) {
 		const struct parameter *p = &parameters[i];
-		if (!(c->takes & 1U << i))
+		if (!(c->takes & UINT64_C(1) << i))
 			continue;
 		buffer_printf(out, "  %s%s%s\n%*s", p->flag, p->unit ? " " : "",
 			p->unit ? p->unit : "", INDENT, "");

@@ -81,7 +81,7 @@ static const struct command *choose(char **arguments)
 static bool takes_what_is_given(const struct cli *cli, const struct command *c)
 {
 	for (int i = 0; i < GIVEN_COUNT; i++)
-		if (cli_is_given(cli, i) && !(c->takes & 1U << i))
+		if (cli_is_given(cli, i) && !(c->takes & UINT64_C(1) << i))
 			return cli_usage("%s takes no %s", c->name, parameters[i].flag), false;
 	return true;
 }

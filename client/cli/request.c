@@ -110,6 +110,8 @@ static const char *parameter_text(struct cli *cli, enum parameter_index index)
 		return enum_name(cli, "DELIVERY_STATE", given->text);
 	if (index == GIVEN_DEAD)
 		return enum_name(cli, "DELIVERY_STATE", "dead");
+	if (index == GIVEN_RECEIPT || index == GIVEN_UNREAD)
+		return "true";
 	if (index == GIVEN_REFUSE)
 		return "false"; /* the success of a confirmation */
 	return given->text;

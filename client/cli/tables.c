@@ -63,6 +63,40 @@ void show_actions(struct cli *cli, const ProtobufCMessage *message, char **argum
 	table_print(cli->arena, cells, response->n_actions + 1, 4);
 }
 
+/* kept: what the file said before counts. */
+static const char *standing_of(const Registry__Configuration *c)
+{
+	if (!*c->error)
+		return "loaded";
+	return c->load_time ? "kept" : "refused";
+}
+
+/* What is wrong with it, or may be. */
+static const char *remark_of(struct arena *a, const Registry__Configuration *c)
+{
+	if (*c->error)
+		return c->error;
+	return or_dash(joined(a, c->warnings, c->n_warnings));
+}
+
+void show_configurations(struct cli *cli, const ProtobufCMessage *message, char **arguments)
+{
+	static const char *const head[] = {"SERVICE", "FILE", "HOST", "STATE", "REMARK"};
+	const Registry__ListConfigurationsResponse *response = (const void *)message;
+	const char **cells = begin(cli->arena, head, 5, response->n_configurations);
+
+	for (size_t i = 0; i < response->n_configurations; i++) {
+		const Registry__Configuration *c = response->configurations[i];
+		const char **row = cells + (i + 1) * 5;
+		row[0] = or_dash(c->service);
+		row[1] = c->file;
+		row[2] = c->host;
+		row[3] = standing_of(c);
+		row[4] = remark_of(cli->arena, c);
+	}
+	table_print(cli->arena, cells, response->n_configurations + 1, 5);
+}
+
 const char *address_of(struct arena *a, const Registry__NodeInfo *node)
 {
 	bool colon = strchr(node->host, ':');
