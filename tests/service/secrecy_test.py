@@ -28,8 +28,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def database(cluster):
-    with postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster.url()) as database:
         yield database
 
 
