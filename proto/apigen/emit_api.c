@@ -207,8 +207,9 @@ static void emit_method(struct buffer *out, const struct schema *s, const struct
 		m->proto->client_streaming, m->proto->server_streaming);
 	buffer_printf(out,
 		"\t\t.profile = %d,\n\t\t.access = %d,\n\t\t.checks_target = %d,\n"
-		"\t\t.refuse_unknown = %d,\n",
-		m->rule->profile, m->rule->access, m->rule->checks_target, m->rule->refuse_unknown);
+		"\t\t.refuse_unknown = %d,\n\t\t.page = %d,\n",
+		m->rule->profile, m->rule->access, m->rule->checks_target, m->rule->refuse_unknown,
+		m->rule->page);
 	buffer_printf(out, "\t\t.event_id = %d,\n\t\t.resume = %d,\n",
 		*m->rule->event_id ? field_index(m->output, m->rule->event_id) : -1,
 		*m->rule->resume ? field_index(m->input, m->rule->resume) : -1);

@@ -65,7 +65,8 @@ enum api_profile {
 	API_READER = 5,
 	API_EXTENSION = 6,
 	API_LOG = 7,
-	API_MW_NUMBER = 8
+	API_MW_NUMBER = 8,
+	API_GATEWAY = 9
 };
 enum api_access {
 	API_ACCESS_NONE = 0,
@@ -105,6 +106,7 @@ struct api_method {
 	enum api_access access;
 	bool checks_target;
 	bool refuse_unknown;
+	bool page;                   /* its bytes are a page of Junction's own */
 	const struct api_bulk *bulk; /* NULL */
 	/* Of a server stream: index of the output's field that is the id of a server-sent event,
 	 * and of the input's that takes Last-Event-ID; -1: none. */
