@@ -10,6 +10,8 @@
 
 enum { HEADERS_MAX = 100, CONTENT_TYPE_MAX = 1024 };
 
+static const char json_type[] = "application/json";
+
 /* --- a list of headers -------------------------------------------------------------------------
  */
 
@@ -26,16 +28,21 @@ const struct fetch_header *header_items(const struct header_list *list, size_t *
 	return (const struct fetch_header *)list->items.data;
 }
 
-bool header_has(const struct header_list *list, const char *name)
+const struct fetch_header *header_find(const struct header_list *list, const char *name)
 {
 	size_t count;
 	const struct fetch_header *items = header_items(list, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (text_equal_nocase(items[i].name, text_of(name)))
-			return true;
+			return &items[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool header_has(const struct header_list *list, const char *name)
+{
+	return header_find(list, name) != NULL;
 }
 
 /* --- method ------------------------------------------------------------------------------------
@@ -256,11 +263,58 @@ struct text call_body(struct arena *a, struct text body, const char **content_ty
 	if (body.size == 0)
 		return (struct text){0};
 	if (json_valid(json)) {
-		*content_type = "application/json";
+		*content_type = json_type;
 		return json;
 	}
 	*content_type = "text/plain; charset=utf-8";
 	return body;
+}
+
+/* --- GraphQL -----------------------------------------------------------------------------------
+ */
+
+/* JSON; data NULL: none. */
+static bool read_variables(struct arena *a, struct text body, const struct json *param,
+	struct text *variables, struct status *status)
+{
+	const char *content_type;
+
+	*variables = call_body(a, body, &content_type);
+	if (variables->data && (variables->data[0] != '{' || strcmp(content_type, json_type) != 0))
+		return status_field(status, a, "body",
+			"must be a JSON object: the variables of the GraphQL operation");
+	if (!param || param->count == 0)
+		return true;
+	if (variables->data)
+		return status_field(status, a, "param",
+			"must not be given with a body: both are the variables of the GraphQL "
+			"operation");
+	*variables = param->raw;
+	return true;
+}
+
+bool call_graphql(struct arena *a, struct text data, struct text body, const struct json *param,
+	struct text *request, struct status *status)
+{
+	struct buffer b = {.arena = a};
+	const struct json *json = json_read(a, data, status), *operation;
+	struct text variables;
+
+	if (!json || !read_variables(a, body, param, &variables, status))
+		return false;
+	operation = json_member(json, TEXT("graphql"));
+	if (!operation)
+		return status_set(status, a, STATUS_FAILED_PRECONDITION,
+			"the action has no GraphQL operation");
+	buffer_add_text(&b, TEXT("{\"query\":"));
+	buffer_add_text(&b, operation->raw);
+	if (variables.data) {
+		buffer_add_text(&b, TEXT(",\"variables\":"));
+		buffer_add_text(&b, variables);
+	}
+	buffer_add_char(&b, '}');
+	*request = buffer_text(&b);
+	return true;
 }
 
 /* --- the answer --------------------------------------------------------------------------------

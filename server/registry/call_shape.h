@@ -14,7 +14,9 @@ struct header_list {
 	struct buffer items; /* of struct fetch_header */
 };
 void header_add(struct header_list *list, const char *name, struct text value);
-bool header_has(const struct header_list *list, const char *name); /* any case */
+/* NULL: there is none; name in any case. */
+const struct fetch_header *header_find(const struct header_list *list, const char *name);
+bool header_has(const struct header_list *list, const char *name);
 const struct fetch_header *header_items(const struct header_list *list, size_t *count);
 
 /* Upper-cased; NULL if it is none of GET HEAD POST PUT PATCH DELETE OPTIONS. */
@@ -34,6 +36,11 @@ bool call_headers(struct arena *a, const struct json *object, struct header_list
 
 /* The bytes to send, data NULL for none, and what they are. */
 struct text call_body(struct arena *a, struct text body, const char **content_type);
+
+/* Of an action of a GraphQL endpoint: the operation that its data has, with the body as variables
+ * as it was sent, or the object if there is no body. */
+bool call_graphql(struct arena *a, struct text data, struct text body, const struct json *param,
+	struct text *request, struct status *status);
 
 /* "success", or the upstream's reason, or what the status means. */
 const char *call_message(struct arena *a, const struct fetch_response *response);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "server/registry/registry_store.h"
+#include "server/registry/settings.h"
 
 static struct text member(const struct json *object, struct text name, struct arena *a)
 {
@@ -47,6 +48,16 @@ static int word_member(const struct json *object, struct text name, const char *
 	return 0;
 }
 
+/* How a node that a configuration file brings is asked: what others say in metadata is theirs. */
+static void read_configured(const struct json *metadata, struct arena *a, struct node *n)
+{
+	static const char *const kinds[] = {"http", "upgrade", "graphql"};
+
+	n->configured = true;
+	n->kind = (enum node_kind)word_member(metadata, TEXT("kind"), kinds);
+	n->base = member(metadata, TEXT("base"), a);
+}
+
 /* An own node may come in short form: all that is not told is as it is by default. */
 static void read_node(const struct json *value, struct text key, struct arena *a, struct node *n)
 {
@@ -71,6 +82,8 @@ static void read_node(const struct json *value, struct text key, struct arena *a
 		.health_ms = number_member(value, TEXT("health_at")),
 		.lease_ms = number_member(value, TEXT("lease_ms")),
 	};
+	if (bool_member(value, TEXT("configured"), false))
+		read_configured(json_member(value, TEXT("metadata")), a, n);
 }
 
 /* settings.protectPercent, or -1. */
@@ -98,6 +111,7 @@ static struct service *read_service(
 	s->name = member(value, TEXT("name"), a);
 	s->version = member(value, TEXT("version"), a);
 	s->settings = raw_member(value, TEXT("settings"), a);
+	s->shown = settings_shown(a, json_member(value, TEXT("settings")));
 	s->protect_percent = read_protection(json_member(value, TEXT("settings")));
 	s->nodes = nodes;
 	s->node_count = own ? 1 : 0;
@@ -124,6 +138,8 @@ static struct action *read_action(const struct json *value, struct text key, str
 	x->created_ms = number_member(value, TEXT("created"));
 	x->updated_ms = number_member(value, TEXT("updated"));
 	x->timeout_ms = number_member(value, TEXT("timeout_ms"));
+	if (text_equal(json_member_text(value, TEXT("origin"), TEXT("")), TEXT("graphql")))
+		x->kind = NODE_KIND_GRAPHQL;
 	return x;
 }
 

@@ -235,9 +235,11 @@ static void landed(struct probe *p)
 
 static void start_probe(struct checks *c, struct target *t, int64_t now)
 {
+	const struct probe_target target = {
+		t->address, t->check_path, t->configured, c->options.timeout_ms};
+
 	unschedule(c, t);
-	if (!probe_start(c->options.fetch, c->options.home, &t->address, t->check_path,
-		    c->options.timeout_ms, landed, t)) {
+	if (!probe_start(c->options.fetch, c->options.home, &target, landed, t)) {
 		set_due(c, t, now + TICK_MS * CLOCK_MS);
 		return;
 	}

@@ -18,7 +18,7 @@ struct part {
 
 struct turn {
 	atomic_int references;
-	atomic_uint next, again;
+	atomic_uint next[NODE_KINDS], again[NODE_KINDS];
 };
 
 /* --- packing texts behind a struct ---------------------------------------------------------- */
@@ -92,7 +92,7 @@ static const void *node_new(const struct node *from)
 {
 	struct node n = *from;
 	struct text *const texts[] = {&n.key, &n.name, ADDRESS_TEXTS(&n.address), &n.check_path,
-		&n.health_reason, &n.metadata};
+		&n.health_reason, &n.metadata, &n.base};
 	struct node *node = part_new(sizeof n, texts, COUNT(texts));
 
 	*node = n;
@@ -192,7 +192,7 @@ static void show_parts(struct service_entry *entry)
 static struct service_entry *entry_new(const struct service *from)
 {
 	struct service s = *from;
-	struct text *const texts[] = {&s.space, &s.key, &s.name, &s.version, &s.settings};
+	struct text *const texts[] = {&s.space, &s.key, &s.name, &s.version, &s.settings, &s.shown};
 	struct service_entry *entry =
 		check_malloc(sizeof *entry + packed_size(texts, COUNT(texts)));
 
@@ -284,12 +284,12 @@ void service_entry_remove_node(struct service_entry *entry, struct text key)
 	show_parts(entry);
 }
 
-unsigned service_entry_turn(const struct service *service, bool again)
+unsigned service_entry_turn(const struct service *service, enum node_kind kind, bool again)
 {
 	struct turn *turn = ((const struct service_entry *)service)->turn;
 
 	return atomic_fetch_add_explicit(
-		again ? &turn->again : &turn->next, 1, memory_order_relaxed);
+		again ? &turn->again[kind] : &turn->next[kind], 1, memory_order_relaxed);
 }
 
 /* --- actions by name ------------------------------------------------------------------------ */

@@ -39,7 +39,8 @@ void service_entry_put_node(struct service_entry *entry, const struct node *node
 void service_entry_remove_action(struct service_entry *entry, struct text key);
 void service_entry_remove_node(struct service_entry *entry, struct text key);
 
-/* How often it has been asked for, from 0; one more each time. again: counted apart. Any thread. */
-unsigned service_entry_turn(const struct service *service, bool again);
+/* How often one of that kind has been asked for, from 0; one more each time. again: counted apart.
+ * Any thread. */
+unsigned service_entry_turn(const struct service *service, enum node_kind kind, bool again);
 
 #endif

@@ -25,6 +25,10 @@ struct address {
 
 enum node_check { NODE_CHECK_NONE, NODE_CHECK_TCP, NODE_CHECK_HTTP };
 enum node_health { NODE_UNKNOWN, NODE_PASSING, NODE_FAILING }; /* unknown counts as passing */
+/* What a node is asked by. A service configuration may bring others than HTTP, see
+ * registry.configure() in SQL; what registered itself is HTTP. */
+enum node_kind { NODE_KIND_HTTP, NODE_KIND_UPGRADE, NODE_KIND_GRAPHQL };
+#define NODE_KINDS 3
 
 /* A node that lives: one whose lease has run out is not in the index. */
 struct node {
@@ -41,6 +45,9 @@ struct node {
 	struct text metadata; /* JSON object */
 	int64_t health_ms;    /* when health changed; 0: never */
 	int64_t lease_ms;     /* 0: none */
+	bool configured;      /* a service configuration file names it: loopback is allowed */
+	enum node_kind kind;
+	struct text base; /* before the uri of an action: "", "/base"; of GraphQL the whole path */
 };
 
 struct action {
@@ -53,6 +60,7 @@ struct action {
 	struct text params, data, headers; /* JSON objects */
 	int64_t created_ms, updated_ms;    /* since 1970-01-01 UTC */
 	int64_t timeout_ms;                /* of a call; 0: the server's default */
+	enum node_kind kind;               /* of the nodes that it is asked at: HTTP or GraphQL */
 };
 
 struct service {
@@ -61,6 +69,7 @@ struct service {
 	struct text name; /* as first registered */
 	struct text version;
 	struct text settings;            /* JSON object */
+	struct text shown;               /* of the settings, to whom may look at the service */
 	int protect_percent;             /* as its settings say; -1: they do not */
 	const struct node *const *nodes; /* by key: an own node comes first */
 	size_t node_count;
@@ -107,16 +116,16 @@ const struct node *service_own_node(const struct service *service);
 /* --- picking --------------------------------------------------------------------------------
  *
  * A node is up if it is enabled, not failing and not flapping. If at most protect_percent of the
- * enabled nodes are up (0: never), checks are not believed: all enabled ones count as up. Nodes of
- * weight 0 are picked only if there is no other. A service's settings may say its own
+ * enabled nodes of a kind are up (0: never), checks are not believed: all enabled ones count as up.
+ * Nodes of weight 0 are picked only if there is no other. A service's settings may say its own
  * "protectPercent", a number from 0 to 100.
  */
 void index_protect(int percent); /* the server's own; once, at start */
 
-/* The next one of the weighted round robin among the nodes that are up and not among the tried
- * ones; NULL if there is none. */
-const struct node *service_pick(
-	const struct service *service, const struct node *const *tried, size_t tried_count);
+/* The next one of the weighted round robin among the nodes of that kind that are up and not among
+ * the tried ones; NULL if there is none. */
+const struct node *service_pick(const struct service *service, enum node_kind kind,
+	const struct node *const *tried, size_t tried_count);
 bool node_is_up(const struct node *node); /* as said above */
 /* Whether service_pick() may give that node. */
 bool node_available(const struct service *service, const struct node *node);
@@ -124,8 +133,9 @@ bool node_available(const struct service *service, const struct node *node);
 bool service_available(const struct service *service);
 bool action_available(const struct service *service, const struct action *action);
 
-/* protocol://host:port and uri, brackets round an IPv6 address; an own address of the action wins
- * over the node (NULL: none), the action's protocol over the node's. "" if there is no address. */
+/* protocol://host:port, the node's base and the uri (at a GraphQL node the base alone); brackets
+ * round an IPv6 address; an own address of the action wins over the node (NULL: none), the action's
+ * protocol over the node's. "" if there is no address. */
 struct text action_url(const struct action *action, const struct node *node, struct arena *a);
 
 /* Letters of ASCII in lower case, in the arena. */

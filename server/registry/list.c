@@ -44,7 +44,7 @@ static Registry__ServiceInfo *info_of(struct call *c, const struct service *serv
 	info->available = service_available(service);
 	for (size_t i = 0; i < service->node_count; i++)
 		info->nodes[i] = (char *)service->nodes[i]->name.data;
-	info->settings = (char *)service->settings.data;
+	info->settings = (char *)service->shown.data;
 	info->version = (char *)service->version.data;
 	return info;
 }

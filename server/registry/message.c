@@ -74,7 +74,7 @@ Registry__ServiceState *message_service(struct arena *a, const struct service *s
 	registry__service_state__init(state);
 	state->name = STRING(service->name);
 	state->version = STRING(service->version);
-	state->settings = STRING(service->settings);
+	state->settings = STRING(service->shown);
 	state->node = own ? message_node(a, service->key, NULL, own) : NULL;
 	return state;
 }

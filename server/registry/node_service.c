@@ -135,7 +135,7 @@ static void write_service(
 	if (s->version.size > 0)
 		node_write_text(b, TEXT("version"), s->version);
 	node_write_text(b, TEXT("fullName"), service_full_name(s, l->c->arena));
-	node_write_raw(b, TEXT("settings"), s->settings);
+	node_write_raw(b, TEXT("settings"), s->shown);
 	node_write_raw(b, TEXT("metadata"), TEXT(""));
 	node_write_bool(b, TEXT("local"), is_internal(s));
 	node_write_bool(b, TEXT("available"), service_available(s));

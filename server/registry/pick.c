@@ -29,8 +29,8 @@ static int protection(const struct service *service)
 	return service->protect_percent >= 0 ? service->protect_percent : protect_percent;
 }
 
-/* Whether all enabled nodes count as up. */
-static bool is_protected(const struct service *service)
+/* Whether all enabled nodes of that kind count as up. */
+static bool is_protected(const struct service *service, enum node_kind kind)
 {
 	size_t enabled = 0, up = 0;
 	int percent = protection(service);
@@ -38,38 +38,45 @@ static bool is_protected(const struct service *service)
 	if (percent == 0)
 		return false;
 	for (size_t i = 0; i < service->node_count; i++) {
-		enabled += service->nodes[i]->enabled;
-		up += node_is_up(service->nodes[i]);
+		const struct node *node = service->nodes[i];
+
+		enabled += node->kind == kind && node->enabled;
+		up += node->kind == kind && node_is_up(node);
 	}
 	return up * 100 <= enabled * (size_t)percent;
 }
 
+/* Which nodes may be picked. */
+struct choice {
+	enum node_kind kind;
+	bool believe; /* what the checks say */
+	bool any_weight;
+	const struct node *const *tried; /* these not */
+	size_t tried_count;
+};
+
 /* What a node weighs in the round; of those that may not be picked 0. */
-static unsigned weight_of(const struct node *node, bool believe, const struct node *const *tried,
-	size_t tried_count, bool any_weight)
+static unsigned weight_of(const struct node *node, const struct choice *c)
 {
-	if (!(believe ? node_is_up(node) : node->enabled))
+	if (node->kind != c->kind || !(c->believe ? node_is_up(node) : node->enabled))
 		return 0;
-	for (size_t i = 0; i < tried_count; i++)
-		if (tried[i] == node)
+	for (size_t i = 0; i < c->tried_count; i++)
+		if (c->tried[i] == node)
 			return 0;
-	return any_weight ? 1 : (unsigned)node->weight;
+	return c->any_weight ? 1 : (unsigned)node->weight;
 }
 
-static const struct node *pick(const struct service *service, const struct node *const *tried,
-	size_t tried_count, bool any_weight)
+static const struct node *pick(const struct service *service, const struct choice *c)
 {
-	bool believe = !is_protected(service);
 	uint64_t left = 0, turn;
 
 	for (size_t i = 0; i < service->node_count; i++)
-		left += weight_of(service->nodes[i], believe, tried, tried_count, any_weight);
+		left += weight_of(service->nodes[i], c);
 	if (left == 0)
 		return NULL;
-	turn = service_entry_turn(service, tried_count > 0) % left;
+	turn = service_entry_turn(service, c->kind, c->tried_count > 0) % left;
 	for (size_t i = 0; i < service->node_count; i++) {
-		unsigned weight =
-			weight_of(service->nodes[i], believe, tried, tried_count, any_weight);
+		unsigned weight = weight_of(service->nodes[i], c);
 
 		if (turn * weight % left + weight >= left)
 			return service->nodes[i];
@@ -79,38 +86,46 @@ static const struct node *pick(const struct service *service, const struct node 
 	return NULL;
 }
 
-const struct node *service_pick(
-	const struct service *service, const struct node *const *tried, size_t tried_count)
+const struct node *service_pick(const struct service *service, enum node_kind kind,
+	const struct node *const *tried, size_t tried_count)
 {
-	const struct node *node = pick(service, tried, tried_count, false);
+	struct choice choice = {kind, !is_protected(service, kind), false, tried, tried_count};
+	const struct node *node = pick(service, &choice);
 
-	return node ? node : pick(service, tried, tried_count, true);
+	if (node)
+		return node;
+	choice.any_weight = true;
+	return pick(service, &choice);
 }
 
 bool node_available(const struct service *service, const struct node *node)
 {
-	return is_protected(service) ? node->enabled : node_is_up(node);
+	return is_protected(service, node->kind) ? node->enabled : node_is_up(node);
 }
 
-static bool any_node_available(const struct service *service)
+static bool any_node_available(const struct service *service, enum node_kind kind)
 {
-	bool believe = !is_protected(service);
+	bool believe = !is_protected(service, kind);
 
-	for (size_t i = 0; i < service->node_count; i++)
-		if (believe ? node_is_up(service->nodes[i]) : service->nodes[i]->enabled)
+	for (size_t i = 0; i < service->node_count; i++) {
+		const struct node *node = service->nodes[i];
+
+		if (node->kind == kind && (believe ? node_is_up(node) : node->enabled))
 			return true;
+	}
 	return false;
 }
 
 bool action_available(const struct service *service, const struct action *action)
 {
-	return action->own.port > 0 || any_node_available(service);
+	return action->own.port > 0 || any_node_available(service, action->kind);
 }
 
 bool service_available(const struct service *service)
 {
-	if (any_node_available(service))
-		return true;
+	for (int kind = 0; kind < NODE_KINDS; kind++)
+		if (any_node_available(service, (enum node_kind)kind))
+			return true;
 	for (size_t i = 0; i < service->action_count; i++)
 		if (service->actions[i]->own.port > 0)
 			return true;

@@ -93,8 +93,8 @@ static const char *write_url(struct arena *a, const struct address *address, str
 	return action_url(&action, &node, a).data;
 }
 
-struct probe *probe_start(struct fetch_lane *lane, struct loop *home, const struct address *address,
-	struct text path, int64_t timeout_ms, void (*landed)(struct probe *probe), void *arg)
+struct probe *probe_start(struct fetch_lane *lane, struct loop *home,
+	const struct probe_target *target, void (*landed)(struct probe *probe), void *arg)
 {
 	struct arena *a = arena_new(0);
 	struct probe *p = ARENA_NEW(a, struct probe);
@@ -103,16 +103,17 @@ struct probe *probe_start(struct fetch_lane *lane, struct loop *home, const stru
 	p->home = home;
 	p->landed = landed;
 	p->arg = arg;
-	p->timeout_ms = timeout_ms;
+	p->timeout_ms = target->timeout_ms;
 	p->landing.run = land;
 	p->request = (struct fetch_request){
 		.method = "GET",
-		.url = write_url(a, address, path),
-		.connect_timeout_ms = timeout_ms,
-		.total_timeout_ms = timeout_ms,
+		.url = write_url(a, &target->address, target->path),
+		.connect_timeout_ms = target->timeout_ms,
+		.total_timeout_ms = target->timeout_ms,
 		.response_limit = PROBE_BODY_LIMIT,
 		.fresh = true,
-		.connect_only = path.size == 0,
+		.own_host = target->own_host,
+		.connect_only = target->path.size == 0,
 	};
 	p->job = (struct fetch_job){
 		.arena = a, .request = &p->request, .deadline = CLOCK_NEVER, .done = ended};

@@ -26,9 +26,17 @@ struct probe {
 	const char *reason; /* why not: a short sentence, UTF-8 */
 };
 
-/* NULL if the lane takes no more. path: of an HTTP check; "" for TCP. */
-struct probe *probe_start(struct fetch_lane *lane, struct loop *home, const struct address *address,
-	struct text path, int64_t timeout_ms, void (*landed)(struct probe *probe), void *arg);
+/* What is checked, and how. */
+struct probe_target {
+	struct address address;
+	struct text path; /* of an HTTP check; "" for TCP */
+	bool own_host;    /* see fetch_request */
+	int64_t timeout_ms;
+};
+
+/* NULL if the lane takes no more. */
+struct probe *probe_start(struct fetch_lane *lane, struct loop *home,
+	const struct probe_target *target, void (*landed)(struct probe *probe), void *arg);
 void probe_free(struct probe *probe);
 
 #endif

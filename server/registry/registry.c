@@ -28,7 +28,7 @@ static struct {
 	struct leases *leases;
 	struct checks *checks;
 	struct feed *feed;
-	struct feed_listener listeners[4];
+	struct feed_listener listeners[5];
 	struct keeping history;
 	struct loop_task starting;
 } registry;
@@ -135,6 +135,7 @@ void registry_start(
 	registry.listeners[0] = (struct feed_listener){recent_changed, NULL};
 	registry.listeners[1] = (struct feed_listener){leases_changed, registry.leases};
 	registry.listeners[2] = (struct feed_listener){checks_changed, registry.checks};
+	registry.listeners[3] = (struct feed_listener){options->changed, NULL};
 	registry.feed =
 		feed_start(lanes, home, registry.index, registry.listeners, options->poll_ms);
 	keeping_start(&registry.history, lanes, &store_keep_history, options->history_days);
@@ -148,6 +149,11 @@ void registry_start(
 bool registry_ready(void)
 {
 	return registry.feed && feed_ready(registry.feed);
+}
+
+bool registry_has(int64_t revision)
+{
+	return registry_ready() && feed_revision(registry.feed) >= revision;
 }
 
 void registry_leave(void)
@@ -168,6 +174,27 @@ void registry_stop(void)
 const struct registry_options *registry_settings(void)
 {
 	return &registry.options;
+}
+
+const char *registry_node_url(
+	struct arena *a, struct text space, struct text service, struct text path, bool *own_host)
+{
+	struct index *index = registry_loaded_index();
+	const struct service *found = index ? index_service(index, space, service) : NULL;
+	const struct action action = {.uri = path};
+	const struct node *node = NULL;
+	const char *url = NULL;
+
+	for (int kind = 0; found && !node && kind < NODE_KINDS; kind++)
+		node = service_pick(found, (enum node_kind)kind, NULL, 0);
+	if (node) {
+		const struct node server = {.address = node->address};
+
+		*own_host = node->configured;
+		url = action_url(&action, &server, a).data;
+	}
+	service_release(found);
+	return url;
 }
 
 struct leases *registry_leases(void)

@@ -23,6 +23,9 @@ struct registry_options {
 	int64_t check_interval_ms, check_timeout_ms; /* interval 0: no checks by this server */
 	int check_down_after, check_up_after, checks_at_once;
 	int64_t watch_patience_ms; /* how long a stream's client may leave a message unread */
+	/* NULL, or told of changes as struct feed_listener says, on the feed's thread. */
+	void (*changed)(void *arg, const struct index_change *changes, size_t count,
+		int64_t revision, bool replaced);
 };
 
 /* Once, after lanes_start() and before the first call. The snapshot is loaded in the background.
@@ -31,6 +34,8 @@ void registry_start(
 	const struct registry_options *options, struct lanes *lanes, struct fetch_lane *checks);
 /* The snapshot has been loaded at least once: reads are answered. Any thread. */
 bool registry_ready(void);
+/* Reads see that revision of the change log. Any thread. */
+bool registry_has(int64_t revision);
 /* What this server did for others is theirs from now on. Then the checks' lane stops, and after it
  * the others. */
 void registry_leave(void);
@@ -45,6 +50,11 @@ const struct registry_options *registry_settings(void);
 struct index *registry_index(struct call *c);
 /* The same for who has no call. Any thread. */
 struct index *registry_loaded_index(void);
+
+/* The URL of that path at a node of a service, the nodes in turn, those of HTTP first; NULL if none
+ * is up. *own_host: a configuration file names its address. In the arena. Any thread. */
+const char *registry_node_url(
+	struct arena *a, struct text space, struct text service, struct text path, bool *own_host);
 
 /* For heartbeats. Any thread. */
 struct leases *registry_leases(void);

@@ -126,11 +126,6 @@ static const struct append_log service_log = {
 static const struct append_log node_log = {.statement = &put_nodes, .columns = 16, .batch = 128};
 
 /* SQL NULL for a text that was not given. */
-static struct text or_null(struct text t)
-{
-	return t.size ? t : (struct text){0};
-}
-
 static struct text number(struct call *c, int value)
 {
 	return text_of(arena_printf(c->arena, "%d", value));
@@ -190,10 +185,10 @@ enum next store_put_service(struct call *c, const struct store_service *service,
 	columns[2] = service->name;
 	columns[3] = service->uri;
 	columns[4] = service->method;
-	columns[5] = or_null(service->protocol);
-	columns[6] = or_null(service->own_host);
+	columns[5] = sql_or_null(service->protocol);
+	columns[6] = sql_or_null(service->own_host);
 	columns[7] = service->own_host.size ? number(c, service->own_port) : (struct text){0};
-	columns[8] = or_null(service->own_protocol);
+	columns[8] = sql_or_null(service->own_protocol);
 	columns[9] = service->params;
 	columns[10] = service->data;
 	columns[11] = service->headers;

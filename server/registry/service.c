@@ -38,7 +38,9 @@ struct text action_url(const struct action *action, const struct node *node, str
 	if (protocol.size == 0)
 		protocol = TEXT("http");
 	bool ipv6 = text_find(address->host, ':', 0) < address->host.size;
-	return text_of(arena_printf(a, ipv6 ? "%.*s://[%.*s]:%d%.*s" : "%.*s://%.*s:%d%.*s",
-		TEXT_ARGS(protocol), TEXT_ARGS(address->host), address->port,
-		TEXT_ARGS(action->uri)));
+	struct text base = own ? TEXT("") : node->base;
+	bool whole = !own && node->kind == NODE_KIND_GRAPHQL;
+	return text_of(arena_printf(a, ipv6 ? "%.*s://[%.*s]:%d%.*s%.*s" : "%.*s://%.*s:%d%.*s%.*s",
+		TEXT_ARGS(protocol), TEXT_ARGS(address->host), address->port, TEXT_ARGS(base),
+		TEXT_ARGS(whole ? TEXT("") : action->uri)));
 }

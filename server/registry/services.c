@@ -145,18 +145,25 @@ static void add_row(struct call *c, struct found *found, Registry__ServiceRow *r
 	found->rows[found->count++] = row;
 }
 
+static const struct node *first_node(const struct service *service, const struct action *action)
+{
+	for (size_t i = 0; i < service->node_count; i++)
+		if (service->nodes[i]->kind == action->kind)
+			return service->nodes[i];
+	return NULL;
+}
+
 static void find_in(struct call *c, const Registry__QueryServicesRequest *in,
 	const struct service *service, struct found *found)
 {
 	if (!among(service->name, in->server_name, in->n_server_name, text_equal_nocase))
 		return;
-	const struct node *node = service->node_count ? service->nodes[0] : NULL;
 	for (size_t i = 0; i < service->action_count; i++) {
 		const struct action *action = service->actions[i];
 		if (!among(action->name, in->service_name, in->n_service_name, text_equal_nocase) ||
 			!among(action->method, in->method, in->n_method, text_equal_nocase))
 			continue;
-		struct text url = action_url(action, node, c->arena);
+		struct text url = action_url(action, first_node(service, action), c->arena);
 		if (among(url, in->url, in->n_url, text_equal))
 			add_row(c, found, row_of(c, service, action, url));
 	}

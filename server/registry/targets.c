@@ -77,13 +77,15 @@ static struct target *target_new(struct text key, const struct text parts[3], co
 	t->address.protocol = copy(&at, n->address.protocol);
 	t->address.port = n->address.port;
 	t->check_path = copy(&at, n->check == NODE_CHECK_HTTP ? n->check_path : TEXT(""));
+	t->configured = n->configured;
 	health_begin(&t->health, n->health, n->flapping);
 	return t;
 }
 
 static bool is_same(const struct target *t, const struct node *n)
 {
-	return t->address.port == n->address.port && text_equal(t->address.host, n->address.host) &&
+	return t->configured == n->configured && t->address.port == n->address.port &&
+	       text_equal(t->address.host, n->address.host) &&
 	       text_equal(t->address.protocol, n->address.protocol) &&
 	       text_equal(t->check_path, n->check == NODE_CHECK_HTTP ? n->check_path : TEXT(""));
 }

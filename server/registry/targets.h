@@ -22,6 +22,7 @@ struct target {
 	uint64_t hash; /* members_hash() of the key */
 	struct address address;
 	struct text check_path; /* of an HTTP check; else "" */
+	bool configured;        /* see struct node */
 	struct health health;
 	char *reason; /* why the last check failed, or NULL */
 

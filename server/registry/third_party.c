@@ -30,7 +30,7 @@ static bool read_action(struct call *c, const struct service *server, const stru
 	const struct node *node = NULL;
 
 	if (action->own.port == 0) {
-		node = service_pick(server, NULL, 0);
+		node = service_pick(server, action->kind, NULL, 0);
 		if (!node)
 			return status_set(&c->status, c->arena, STATUS_UNAVAILABLE,
 				"server %.*s has no available node", TEXT_ARGS(server->name));
@@ -42,6 +42,7 @@ static bool read_action(struct call *c, const struct service *server, const stru
 		.service = arena_text(c->arena, action->name),
 		.method = call_method(action->method),
 		.url = call_url(c->arena, action_url(action, node, c->arena), NULL),
+		.own_host = node && node->configured,
 		.data = arena_text(c->arena, action->data),
 		.timeout_ms = action->timeout_ms > 0 ? action->timeout_ms : UPSTREAM_TIMEOUT_MS,
 	};
@@ -90,6 +91,7 @@ void third_party_request(struct call *c, const struct third_party *t, const char
 	*request = (struct fetch_request){
 		.method = t->method,
 		.url = t->url,
+		.own_host = t->own_host,
 		.connect_timeout_ms = UPSTREAM_CONNECT_TIMEOUT_MS,
 		.total_timeout_ms = t->timeout_ms,
 		.response_limit = RESPONSE_LIMIT,

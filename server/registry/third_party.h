@@ -17,6 +17,7 @@ struct third_party {
 	struct text server, service; /* as registered; of the server the full name */
 	const char *method;
 	const char *url;
+	bool own_host;      /* a configuration file names its address */
 	struct text data;   /* JSON object, as registered */
 	int64_t timeout_ms; /* in all; of a stream until it answers, and then its longest silence */
 };

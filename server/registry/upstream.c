@@ -21,11 +21,15 @@ struct metric upstream_other_nodes = {
 	.kind = METRIC_COUNTER,
 };
 
+/* So a node says by its status whether the operation was carried out. */
+#define GRAPHQL_ACCEPT "application/graphql-response+json, application/json;q=0.9"
+
 static void (*tell_of_call)(struct text service, const struct caller *caller);
 
 struct upstream {
 	struct upstream_input in;
 	upstream_send *send;
+	void *outer_state;
 	struct fetch_request request;
 	const struct json *param;
 	int64_t until;                /* on clock_now(): the end of all attempts together */
@@ -77,26 +81,65 @@ bool upstream_check_hops(struct call *c)
 		       "loop: this call has passed %d Junctions already", c->caller.hops);
 }
 
-static bool read_headers(struct call *c, struct upstream *u, const char *content_type)
+/* Another type would let the variables be read as more than variables. */
+static bool check_graphql_type(struct call *c, const struct header_list *list)
+{
+	static const struct text json = TEXT("application/json");
+	const struct fetch_header *given = header_find(list, "content-type");
+	struct text type = given ? given->value : json;
+
+	type = text_trim(text_until(type, text_find(type, ';', 0)));
+	return text_equal_nocase(type, json) ||
+	       status_field(&c->status, c->arena, "header.content-type",
+		       "must be application/json: the action is a GraphQL operation");
+}
+
+static bool read_headers(
+	struct call *c, struct upstream *u, const struct action *action, const char *content_type)
 {
 	struct header_list list = {{.arena = c->arena}};
+	bool graphql = action->kind == NODE_KIND_GRAPHQL;
 	const struct json *object;
 
 	if (!call_object(c->arena, "header", u->in.header, &object, &c->status) ||
-		!call_headers(c->arena, object, &list, &c->status))
+		!call_headers(c->arena, object, &list, &c->status) ||
+		(graphql && !check_graphql_type(c, &list)))
 		return false;
 	if (content_type && !header_has(&list, "content-type"))
 		header_add(&list, "Content-Type", text_of(content_type));
+	if (graphql && !header_has(&list, "accept"))
+		header_add(&list, "Accept", TEXT(GRAPHQL_ACCEPT));
 	upstream_add_headers(c, &list);
 	u->request.headers = header_items(&list, &u->request.header_count);
 	return true;
 }
 
-static bool read_body(struct call *c, struct upstream *u, const char **content_type)
+/* The variables are all that the caller says of it: nothing goes into the URL. */
+static bool read_operation(
+	struct call *c, struct upstream *u, const struct action *action, const char **content_type)
+{
+	const struct json *param = u->param;
+
+	*content_type = "application/json";
+	u->param = NULL;
+	if (strcmp(u->request.method, "POST") != 0)
+		return status_field(&c->status, c->arena, "method",
+			"must be POST: the action is a GraphQL operation");
+	return call_graphql(
+		c->arena, action->data, u->in.body, param, &u->request.body, &c->status);
+}
+
+static bool read_body(
+	struct call *c, struct upstream *u, const struct action *action, const char **content_type)
 {
 	size_t limit = registry_settings()->request_limit;
 
-	u->request.body = call_body(c->arena, u->in.body, content_type);
+	if (action->kind == NODE_KIND_GRAPHQL) {
+		if (!read_operation(c, u, action, content_type))
+			return false;
+	} else {
+		u->request.body = call_body(c->arena, u->in.body, content_type);
+	}
 	if (u->request.body.data && strcmp(u->request.method, "HEAD") == 0)
 		return status_field(
 			&c->status, c->arena, "body", "must not be given with method HEAD");
@@ -114,9 +157,9 @@ static bool read_request(struct call *c, struct upstream *u, const struct action
 	u->until = clock_now() + timeout_ms * CLOCK_MS;
 	u->request.connect_timeout_ms = UPSTREAM_CONNECT_TIMEOUT_MS;
 	u->request.response_limit = registry_settings()->response_limit;
-	return read_method(c, u, action) && read_body(c, u, &content_type) &&
-	       read_headers(c, u, content_type) &&
-	       call_object(c->arena, "param", u->in.param, &u->param, &c->status);
+	return read_method(c, u, action) &&
+	       call_object(c->arena, "param", u->in.param, &u->param, &c->status) &&
+	       read_body(c, u, action, &content_type) && read_headers(c, u, action, content_type);
 }
 
 /* --- the node --------------------------------------------------------------------------------- */
@@ -137,7 +180,8 @@ static bool refuse_without_node(struct call *c, const struct service *service)
 		TEXT_ARGS(service->name), service->node_count, enabled, passing);
 }
 
-static const struct node *pick(const struct service *service, const struct upstream *u)
+static const struct node *pick(
+	const struct service *service, const struct action *action, const struct upstream *u)
 {
 	const struct node *tried[NODES_MAX];
 	size_t count = 0;
@@ -146,7 +190,7 @@ static const struct node *pick(const struct service *service, const struct upstr
 		for (size_t j = 0; j < u->tried_count; j++)
 			if (text_equal(service->nodes[i]->key, u->tried[j]))
 				tried[count++] = service->nodes[i];
-	return service_pick(service, tried, count);
+	return service_pick(service, action->kind, tried, count);
 }
 
 /* False: there is no node to go to. */
@@ -157,12 +201,13 @@ static bool aim(struct call *c, struct upstream *u, const struct service *servic
 
 	u->own = action->own.port > 0;
 	if (!u->own) {
-		node = pick(service, u);
+		node = pick(service, action, u);
 		if (!node)
 			return false;
 		u->tried[u->tried_count++] = arena_text(c->arena, node->key);
 	}
 	u->request.url = call_url(c->arena, action_url(action, node, c->arena), u->param);
+	u->request.own_host = node && node->configured;
 	u->request.total_timeout_ms = (u->until - clock_now() + CLOCK_MS - 1) / CLOCK_MS;
 	return true;
 }
@@ -214,8 +259,8 @@ static bool prepare(struct call *c, struct upstream *u, const struct service *se
 			"service %.*s has no action %.*s", TEXT_ARGS(service->name),
 			TEXT_ARGS(u->in.action));
 	return read_request(c, u, action) &&
-	       call_may(c, service_full_name(service, c->arena), action->name,
-		       text_of(u->request.method)) &&
+	       (u->in.trusted || call_may(c, service_full_name(service, c->arena), action->name,
+					 text_of(u->request.method))) &&
 	       (aim(c, u, service, action) || refuse_without_node(c, service));
 }
 
@@ -237,12 +282,18 @@ enum next upstream_ask(struct call *c, const struct upstream_input *in, upstream
 			c, STATUS_NOT_FOUND, "there is no service %.*s", TEXT_ARGS(in->service));
 	u->in = *in;
 	u->send = send;
+	u->outer_state = c->state;
 	c->state = u;
 	ready = prepare(c, u, service);
 	if (ready && tell_of_call)
 		tell_of_call(service->name, &c->caller);
 	service_release(service);
 	return ready ? send(c, &u->request, try_another) : failed(c);
+}
+
+void *upstream_outer_state(const struct call *c)
+{
+	return ((const struct upstream *)c->state)->outer_state;
 }
 
 static bool check_name(struct call *c, const char *field, struct text name, int most)

@@ -21,6 +21,7 @@
 /* The fields of the request; data NULL: not given. */
 struct upstream_input {
 	struct text service, action, method, header, param, body;
+	bool trusted; /* the server asks by its own configuration: whoever calls may */
 };
 
 /* What an optional field holds. */
@@ -45,8 +46,10 @@ typedef enum next upstream_send(
 
 /* False with c->status set: the names are none. */
 bool upstream_check_names(struct call *c, const struct upstream_input *in);
-/* Ends a step: sends the request, or fails. Uses c->state. */
+/* Ends a step: sends the request, or fails. Uses c->state until the answer is there. */
 enum next upstream_ask(struct call *c, const struct upstream_input *in, upstream_send *send);
+/* When the answer is there: what c->state was before. */
+void *upstream_outer_state(const struct call *c);
 
 struct header_list;
 /* The trace of the call, unless the list has one, and the hop count. */

@@ -170,6 +170,60 @@ static void more_than_a_hundred_headers_are_refused(void **state)
 	assert_header_refused(json.data, "header", "at most 100");
 }
 
+/* --- GraphQL --------------------------------------------------------------------------------- */
+
+#define OPERATION "{\"other\":1,\"graphql\":\"query a { \\u0061 }\"}"
+
+static void assert_operation(const char *body, const char *param, const char *variables)
+{
+	const char *sent = arena_printf(arena, "{\"query\":\"query a { \\u0061 }\"%s%s}",
+		*variables ? ",\"variables\":" : "", variables);
+	struct status status;
+	struct text request;
+
+	if (!call_graphql(
+		    arena, TEXT(OPERATION), text_of(body), object_of(param), &request, &status))
+		fail_msg("%s", status.message);
+	assert_string_equal(arena_string(arena, request), sent);
+}
+
+static void variables_go_as_they_are_given(void **state)
+{
+	const char *given = "{\"b\": 1.50, \"a\":12345678901234567890}";
+
+	assert_operation("", "", "");
+	assert_operation("null", "{}", "");
+	assert_operation(given, "", given);
+	assert_operation("", given, given);
+	assert_operation("\"{\\\"a\\\":1e2}\"", "{}", "{\"a\":1e2}");
+}
+
+static void assert_operation_refused(const char *data, const char *body, const char *param,
+	enum status_code code, const char *message)
+{
+	struct status status;
+	struct text request;
+
+	assert_false(call_graphql(
+		arena, text_of(data), text_of(body), object_of(param), &request, &status));
+	assert_int_equal(status.code, code);
+	assert_string_equal(status.message, message);
+}
+
+static void variables_are_one_object(void **state)
+{
+	static const char *const wrong[] = {"[1]", "1", "\"x\"", "{", "{} {}", "{},\"query\":{}"};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_operation_refused(OPERATION, wrong[i], "", STATUS_INVALID_ARGUMENT,
+			"body: must be a JSON object: the variables of the GraphQL operation");
+	assert_operation_refused(OPERATION, "{}", "{\"a\":1}", STATUS_INVALID_ARGUMENT,
+		"param: must not be given with a body: both are the variables of the GraphQL "
+		"operation");
+	assert_operation_refused(
+		"{}", "", "", STATUS_FAILED_PRECONDITION, "the action has no GraphQL operation");
+}
+
 /* --- body and method ------------------------------------------------------------------------- */
 
 static void assert_sent(const char *body, const char *bytes, const char *type)
@@ -320,6 +374,8 @@ int main(void)
 		SHAPE_TEST(a_body_that_is_json_is_sent_byte_for_byte),
 		SHAPE_TEST(a_string_is_sent_as_the_json_it_holds_or_as_text),
 		SHAPE_TEST(no_body_is_sent_for_nothing),
+		SHAPE_TEST(variables_go_as_they_are_given),
+		SHAPE_TEST(variables_are_one_object),
 		SHAPE_TEST(a_method_is_known_in_any_case),
 		SHAPE_TEST(a_json_body_is_the_result_byte_for_byte),
 		SHAPE_TEST(other_text_is_a_string_and_other_bytes_are_base64),

@@ -4,7 +4,7 @@
 #include "tests/support/http_peer.h"
 #include "tests/support/postgres.h"
 
-#include <sched.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static void await_mark(
 	struct checker *c, const char *service, enum node_health health, const char *reason)
 {
 	while (!is_marked(c, service, health, reason))
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 /* --- peers ---------------------------------------------------------------------------------- */
@@ -185,7 +185,7 @@ static void assert_dropped(const char *service, const char *sql)
 		service_release(s);
 		if (gone)
 			break;
-		sched_yield();
+		poll(NULL, 0, 1);
 	}
 	peer_stop(&p);
 	put("sentinel", closed_port(), "");
@@ -357,7 +357,7 @@ static void leaving_is_bounded_when_the_database_is_away(void **state)
 	struct checker *c = checker_start(usual("one"), &loopback);
 
 	while (members() == 0)
-		sched_yield();
+		poll(NULL, 0, 1);
 	test_postgres_kill(postgres);
 	checker_stop(c);
 	test_postgres_restart(postgres);

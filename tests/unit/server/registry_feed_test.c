@@ -3,8 +3,8 @@
 #include "tests/support/postgres.h"
 #include "tests/support/waiting_call.h"
 
+#include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,7 +59,7 @@ static int port_of(const char *name)
 static void await_port(const char *name, int port)
 {
 	while (port_of(name) != port)
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 /* --- a call that waits ---------------------------------------------------------------------- */
@@ -119,7 +119,7 @@ static int stop(void **state)
 static void await_ready(void)
 {
 	while (!feed_ready(feed))
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 /* --- tests ---------------------------------------------------------------------------------- */
@@ -227,7 +227,7 @@ static void reads_go_on_without_the_database_and_follow_when_it_is_back(void **s
 	await_port("kept", 5);
 	test_postgres_kill(postgres);
 	while (lanes_ready(lanes))
-		sched_yield();
+		poll(NULL, 0, 1);
 	assert_true(feed_ready(feed));
 	assert_int_equal(port_of("kept"), 5);
 	test_postgres_restart(postgres);

@@ -267,6 +267,19 @@ static void the_url_is_made_of_the_address_that_wins(void **state)
 	assert_false(action_available(s, x));
 }
 
+static void a_configured_node_is_asked_behind_its_base(void **state)
+{
+	struct index_change action = put_action("default", "demo", "x");
+	struct node node = {.address = {.host = TEXT("h"), .protocol = TEXT("http"), .port = 1},
+		.base = TEXT("/v1")};
+
+	assert_string_equal(action_url(action.action, &node, arena).data, "http://h:1/v1/u");
+	node.kind = NODE_KIND_GRAPHQL;
+	assert_string_equal(action_url(action.action, &node, arena).data, "http://h:1/v1");
+	action.action->own = (struct address){.host = TEXT("o"), .port = 2};
+	assert_string_equal(action_url(action.action, &node, arena).data, "http://o:2/u");
+}
+
 /* --- nodes ------------------------------------------------------------------------------------ */
 
 static struct index_change put_node(const char *service, const char *name, int weight)
@@ -452,6 +465,8 @@ int main(void)
 			a_new_content_replaces_the_old_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_url_is_made_of_the_address_that_wins, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_configured_node_is_asked_behind_its_base, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			nodes_stand_in_the_order_of_their_names_behind_the_own_one, set_up,
 			tear_down),

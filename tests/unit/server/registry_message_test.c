@@ -61,8 +61,7 @@ static void assert_change(const Registry__RegistryChange *m, int operation, int 
 
 static void each_kind_has_its_operation_and_subject(void **state)
 {
-	struct service service = {
-		.settings = TEXT("{}"), .name = TEXT("Demo"), .version = TEXT("")};
+	struct service service = {.shown = TEXT("{}"), .name = TEXT("Demo"), .version = TEXT("")};
 	struct action action = {.name = TEXT("List"),
 		.params = TEXT("{}"),
 		.uri = TEXT("/l"),
@@ -156,7 +155,7 @@ static void an_own_node_comes_with_its_service(void **state)
 	struct service service = {.key = TEXT("demo"),
 		.name = TEXT("Demo"),
 		.version = TEXT("v2"),
-		.settings = TEXT("{}"),
+		.shown = TEXT("{}"),
 		.nodes = nodes,
 		.node_count = 2,
 		.protect_percent = 50};

@@ -87,7 +87,7 @@ static const struct service *again(const struct service *before)
 /* The number of the node that is picked; -1: none. */
 static int pick_but(const struct service *s, const struct node *const *tried, size_t count)
 {
-	const struct node *node = service_pick(s, tried, count);
+	const struct node *node = service_pick(s, NODE_KIND_HTTP, tried, count);
 	return node ? node->address.port - 1 : -1;
 }
 
@@ -381,6 +381,78 @@ static void threads_together_keep_the_weights_while_nodes_change(void **state)
 		assert_int_equal(counts[i], THREADS * ROUNDS * (i + 1));
 }
 
+/* --- kinds ------------------------------------------------------------------------------------ */
+
+static struct node of_kind(int i, enum node_kind kind)
+{
+	struct node node = healthy(i, 1);
+
+	node.kind = kind;
+	return node;
+}
+
+static int pick_kind(const struct service *s, enum node_kind kind)
+{
+	const struct node *node = service_pick(s, kind, NULL, 0);
+
+	return node ? node->address.port - 1 : -1;
+}
+
+static void only_nodes_of_the_kind_are_picked_in_turns_of_their_own(void **state)
+{
+	const struct service *s;
+
+	put_service(-1);
+	put_node(of_kind(0, NODE_KIND_HTTP));
+	put_node(of_kind(1, NODE_KIND_GRAPHQL));
+	put_node(of_kind(2, NODE_KIND_HTTP));
+	put_node(of_kind(3, NODE_KIND_GRAPHQL));
+	s = index_service(registry, TEXT("default"), TEXT("s"));
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pick_kind(s, NODE_KIND_HTTP), i % 2 ? 0 : 2);
+		assert_int_equal(pick_kind(s, NODE_KIND_GRAPHQL), i % 2 ? 1 : 3);
+		assert_int_equal(pick_kind(s, NODE_KIND_UPGRADE), -1);
+	}
+	assert_true(service_available(s));
+	service_release(s);
+}
+
+static void an_action_is_available_at_nodes_of_its_kind(void **state)
+{
+	const struct action asked = {.kind = NODE_KIND_GRAPHQL}, plain = {.kind = NODE_KIND_HTTP};
+	const struct service *s;
+
+	put_service(-1);
+	put_node(of_kind(0, NODE_KIND_GRAPHQL));
+	s = index_service(registry, TEXT("default"), TEXT("s"));
+	assert_true(action_available(s, &asked));
+	assert_false(action_available(s, &plain));
+	assert_true(service_available(s));
+	service_release(s);
+}
+
+static void checks_of_one_kind_are_believed_whatever_those_of_another_say(void **state)
+{
+	struct node down = of_kind(0, NODE_KIND_HTTP);
+	const struct service *s;
+
+	down.health = NODE_FAILING;
+	put_service(50);
+	put_node(down);
+	put_node(of_kind(1, NODE_KIND_HTTP));
+	put_node(of_kind(2, NODE_KIND_HTTP));
+	for (int i = 3; i < 6; i++) {
+		down = of_kind(i, NODE_KIND_GRAPHQL);
+		down.health = NODE_FAILING;
+		put_node(down);
+	}
+	s = index_service(registry, TEXT("default"), TEXT("s"));
+	for (int i = 0; i < 4; i++)
+		assert_true(pick_kind(s, NODE_KIND_HTTP) > 0);
+	assert_true(pick_kind(s, NODE_KIND_GRAPHQL) >= 3);
+	service_release(s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -399,6 +471,9 @@ int main(void)
 		TEST(picking_again_keeps_the_weights_and_shifts_no_turn),
 		TEST(a_change_of_the_service_does_not_begin_the_round_anew),
 		TEST(threads_together_keep_the_weights_while_nodes_change),
+		TEST(only_nodes_of_the_kind_are_picked_in_turns_of_their_own),
+		TEST(an_action_is_available_at_nodes_of_its_kind),
+		TEST(checks_of_one_kind_are_believed_whatever_those_of_another_say),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,8 @@ static const char *probe(int port, const char *protocol, const char *path, int64
 		.host = TEXT("127.0.0.1"), .protocol = text_of(protocol), .port = port};
 
 	sem_init(&over, 0, 0);
-	assert_non_null(probe_start(lane, loop, &address, text_of(path), timeout_ms, landed, NULL));
+	assert_non_null(probe_start(lane, loop,
+		&(struct probe_target){address, text_of(path), false, timeout_ms}, landed, NULL));
 	while (sem_wait(&over) != 0)
 		;
 	sem_destroy(&over);
@@ -142,7 +143,8 @@ static void a_full_lane_begins_nothing(void **state)
 
 	fetch_stop(&lane);
 	lane = fetch_start(&options);
-	assert_null(probe_start(lane, loop, &address, TEXT(""), 1000, landed, NULL));
+	assert_null(probe_start(
+		lane, loop, &(struct probe_target){address, TEXT(""), false, 1000}, landed, NULL));
 	open_lane(&loopback);
 }
 
