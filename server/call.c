@@ -21,31 +21,6 @@ typedef enum next put_step(struct call *c, bool wanted);
 static struct lanes *sql_lanes;
 static struct fetch_lane *http_lane;
 static struct stream_lane *streams_lane;
-static const struct call_gate *gate;
-
-void call_use_gate(const struct call_gate *the_gate)
-{
-	gate = the_gate;
-}
-
-bool call_admit(struct call *c, const struct call_credentials *given)
-{
-	return !gate || gate->admit(c, given);
-}
-
-bool call_still_known(struct call *c)
-{
-	int64_t until = c->caller.known_until;
-
-	return until == 0 || clock_now() < until ||
-	       status_set(
-		       &c->status, c->arena, STATUS_UNAUTHENTICATED, "the credentials have ended");
-}
-
-bool call_may(struct call *c, struct text service, struct text action, struct text method)
-{
-	return !gate || gate->may(c, service, action, method);
-}
 
 void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch, struct stream_lane *streams)
 {

@@ -61,14 +61,34 @@ struct call_credentials {
 	bool exposed;
 };
 
+/* What the rules of a subject say of several names of one thing. */
+struct call_verdict {
+	bool allowed;
+	const char *reason; /* a sentence, in the arena */
+	int64_t until;      /* on clock_now(): when what allows it ends; 0: never */
+};
+
 /* Who lets calls in. Any thread. */
 struct call_gate {
 	/* Before the first step, on an rpc thread, never waiting: says in c->caller who calls.
 	 * False with c->status set: refused. */
-	bool (*admit)(struct call *c, const struct call_credentials *given);
+	bool (*admit)(struct call *c);
 	/* Whether the caller may reach that action of a registered service. False with c->status
 	 * set: PERMISSION_DENIED. */
 	bool (*may)(struct call *c, struct text service, struct text action, struct text method);
+	/* Calls without credentials may do everything, and this one may be such. */
+	bool (*is_open)(const struct call *c);
+	/* Of a method that anybody may call: says in c->caller who calls, as admit() does of any
+	 * other. False with c->status set. */
+	bool (*identify)(struct call *c);
+	/* Whether that caller may reach something of a service that has several names: what any
+	 * rule denies by one of them is denied, else what any allows by one of them is allowed. */
+	void (*judge)(struct call *c, const struct caller *caller, struct text service,
+		const struct text *actions, size_t count, struct text method,
+		struct call_verdict *verdict);
+	/* A token for a service that says who calls: a JWT signed by Junction's key, good for so
+	 * many seconds. False with c->status set. */
+	bool (*vouch)(struct call *c, struct text audience, int64_t seconds, struct text *token);
 };
 
 /* What carries a call: server/rpc. begin, send and receive end by running c->then (begin: then), or
@@ -96,6 +116,7 @@ struct call {
 	 * that is. For what does not live in the arena. */
 	void (*at_end)(struct call *c);
 	struct caller caller;
+	struct call_credentials given; /* in the arena */
 	int64_t deadline;      /* on clock_now(); CLOCK_NEVER only of a stream, or of a call of a
 				  third party (API_ACCESS_CALL), without one */
 	int64_t lane_limit;    /* nanoseconds that a lane may take, if the deadline is later */
@@ -237,12 +258,23 @@ bool call_over(const struct call *c);
 
 /* Bound once, before the first call; without a gate all may do everything. */
 void call_use_gate(const struct call_gate *gate);
-bool call_admit(struct call *c, const struct call_credentials *given);
+bool call_admit(struct call *c);
 /* False with c->status set, UNAUTHENTICATED: what has shown who calls has ended meanwhile. */
 bool call_still_known(struct call *c);
 /* For methods that check their target (options.proto): as call_gate.may. service and action as they
  * are registered; method in upper case. */
 bool call_may(struct call *c, struct text service, struct text action, struct text method);
+
+/* As those of call_gate; without a gate everything is open, and nobody is known. */
+bool call_is_open(const struct call *c);
+bool call_identify(struct call *c);
+void call_judge(struct call *c, const struct caller *caller, struct text service,
+	const struct text *actions, size_t count, struct text method, struct call_verdict *verdict);
+bool call_vouch(struct call *c, struct text audience, int64_t seconds, struct text *token);
+/* Who is to know that what callers are and may do has changed; any thread calls it. Once, before
+ * the first call; or never. */
+void call_on_gate_change(void (*tell)(void));
+void call_gate_changed(void); /* the gate's */
 
 /* Bound to the lanes once, before the first call. */
 void call_use_lanes(struct lanes *lanes, struct fetch_lane *fetch, struct stream_lane *streams);

@@ -40,8 +40,14 @@ struct config {
 	int64_t event_poll_ms, event_member_ms; /* member 0: it does not push */
 	int64_t event_days, event_log_days;     /* 0: for ever */
 	bool event_drop_open;
-	int64_t event_data_limit;   /* bytes */
-	const char *event_key_file; /* NULL: none */
+	int64_t event_data_limit;  /* bytes */
+	const char *key_file;      /* NULL: none */
+	const char *config_folder; /* NULL: none */
+	int64_t config_poll_ms;
+	int64_t notice_poll_ms, notice_member_ms;    /* member 0: it does not send */
+	int64_t notice_days;                         /* 0: for ever */
+	int64_t notice_attachment_limit;             /* bytes */
+	const char *notice_file_action, *public_url; /* NULL: none */
 
 	bool auth_open;
 	const char *token_issuer;

@@ -27,12 +27,18 @@
 #include "server/config.h"
 #include "server/db/migrate.h"
 #include "server/event/event.h"
+#include "server/event/tell.h"
 #include "server/extension/extension.h"
+#include "server/gateway/changes.h"
+#include "server/gateway/cleaning.h"
+#include "server/gateway/gateway.h"
 #include "server/gauges.h"
 #include "server/lane/note.h"
+#include "server/notice/notice.h"
 #include "server/registry/node_health.h"
 #include "server/registry/registry.h"
 #include "server/rpc/rpc.h"
+#include "server/seal.h"
 #include "steps.gen.h"
 
 enum {
@@ -41,7 +47,7 @@ enum {
 	NOTES_MS = 2000,     /* until rows that nobody waits for have to be written */
 	FETCH_CONNECTIONS = 1024,
 	FETCH_CONNECTIONS_PER_HOST = 128,
-	PUSHES_AT_ONCE = 4096,   /* events under way to receivers: none waits for a connection */
+	PUSHES_AT_ONCE = 4096,   /* events, or notices, under way: none waits for a connection */
 	PING_INTERVAL_MS = 5000, /* clients that ask every 10 seconds are never too early */
 };
 
@@ -128,8 +134,8 @@ struct server {
 	struct rpc *rpc;
 	struct admin *admin; /* NULL: none */
 	struct egress_policy egress;
-	/* Of calls, of checks of nodes, of events: apart from each other. */
-	struct fetch_lane *fetch, *checks, *pushes;
+	/* Of calls, of checks of nodes, of events, of notices: apart from each other. */
+	struct fetch_lane *fetch, *checks, *pushes, *sends;
 	struct lanes *lanes;
 	struct stream_lane *streams;
 };
@@ -192,9 +198,10 @@ static bool start_lanes(struct server *s)
 	s->fetch = fetch_start(&fetch);
 	s->checks = fetch_start(&checks);
 	s->pushes = fetch_start(&pushes);
+	s->sends = fetch_start(&pushes);
 	s->lanes = lanes_start(&lanes);
 	s->streams = stream_lane_start();
-	if (!s->fetch || !s->checks || !s->pushes || !s->lanes)
+	if (!s->fetch || !s->checks || !s->pushes || !s->sends || !s->lanes)
 		return false;
 	call_use_lanes(s->lanes, s->fetch, s->streams);
 	return true;
@@ -215,6 +222,7 @@ static struct registry_options registry_options(const struct config *c)
 		.check_up_after = (int)c->check_up_after,
 		.checks_at_once = (int)c->checks_at_once,
 		.watch_patience_ms = c->watch_patience_ms,
+		.changed = cleaning_of_registry,
 	};
 }
 
@@ -241,7 +249,7 @@ static bool start_extensions(struct server *s)
 	return extension_start(&options, s->lanes, s->fetch);
 }
 
-static bool start_events(struct server *s)
+static void start_events(struct server *s)
 {
 	const struct config *c = s->config;
 	const struct event_options options = {
@@ -252,9 +260,36 @@ static bool start_events(struct server *s)
 		.drop_open = c->event_drop_open,
 		.log_days = c->event_log_days,
 		.data_limit = (size_t)c->event_data_limit,
-		.key_file = c->event_key_file,
 	};
-	return event_start(&options, s->lanes, s->pushes);
+	event_start(&options, s->lanes, s->pushes);
+}
+
+static bool start_notices(struct server *s)
+{
+	const struct config *c = s->config;
+	const struct notice_options options = {
+		.server_name = node_name().data,
+		.poll_ms = c->notice_poll_ms,
+		.member_ms = c->notice_member_ms,
+		.days = c->notice_days,
+		.idempotency_hours = c->idempotency_hours,
+		.attachment_limit = c->notice_attachment_limit,
+		.file_action = c->notice_file_action,
+		.public_url = c->public_url,
+		.tell = event_tell,
+	};
+	return notice_start(&options, s->lanes, s->sends);
+}
+
+static void start_gateway(struct server *s)
+{
+	const struct gateway_options options = {
+		.config_folder = s->config->config_folder,
+		.server_name = node_name().data,
+		.poll_ms = s->config->config_poll_ms,
+		.egress = &s->egress,
+	};
+	gateway_start(&options, s->lanes, s->fetch);
 }
 
 static bool start_services(struct server *s)
@@ -281,11 +316,16 @@ static bool start_services(struct server *s)
 		.history_days = (int)c->history_days,
 	};
 	const struct audit_options audit = {c->audit_days, c->idempotency_hours};
+	if (!seal_start(c->key_file))
+		return false;
 	notes_start(s->lanes);
+	call_on_gate_change(changes_of_gate);
 	registry_start(&registry, s->lanes, s->checks);
 	api_reader_start(&reader, s->lanes);
 	audit_start(&audit, s->lanes);
-	return auth_start(&auth, s->lanes, s->fetch) && start_extensions(s) && start_events(s);
+	start_events(s);
+	start_gateway(s);
+	return auth_start(&auth, s->lanes, s->fetch) && start_extensions(s) && start_notices(s);
 }
 
 static bool start(struct server *s)
@@ -310,7 +350,8 @@ static void serve(struct server *s, const sigset_t *ending)
 	bool said = false;
 	do {
 		bool ready = lanes_ready(s->lanes) && registry_ready() && auth_ready() &&
-			     audit_ready() && event_ready() && extension_ready();
+			     audit_ready() && event_ready() && gateway_ready() && notice_ready() &&
+			     extension_ready();
 		rpc_set_serving(s->rpc, ready);
 		if (ready && !said) {
 			puts("ready");
@@ -340,20 +381,26 @@ static void take_apart(struct server *s)
 	admin_close(&s->admin);
 	extension_leave();
 	registry_leave();
+	notice_leave();
+	gateway_leave();
 	event_leave();
 	fetch_stop(&s->checks);
 	fetch_stop(&s->pushes);
+	fetch_stop(&s->sends);
 	notes_finish(clock_now() + NOTES_MS * CLOCK_MS);
 	lanes_stop(&s->lanes);
 	fetch_stop(&s->fetch);
 	bells_heard(s->streams);
 	rpc_free(&s->rpc);
 	extension_stop();
+	notice_stop();
+	gateway_stop();
 	event_stop();
 	auth_stop();
 	audit_stop();
 	api_reader_stop();
 	registry_stop();
+	seal_stop();
 	stream_lane_stop(&s->streams);
 	free((void *)s->egress.own);
 }

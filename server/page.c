@@ -63,3 +63,19 @@ int page_rows(const struct page *page, const struct rows *rows, int columns)
 	}
 	return count;
 }
+
+enum next page_by_name(struct call *c, const struct statement *list, const struct page_asked *asked,
+	enum next (*then)(struct call *c, const struct rows *rows))
+{
+	struct text *parameters = arena_array(c->arena, 3, sizeof(*parameters));
+	struct page *page = ARENA_NEW(c->arena, struct page);
+
+	if (!page_read(c->arena, asked->size, asked->usual, asked->most, asked->token, 1, page,
+		    &c->status))
+		return failed(c);
+	parameters[0] = c->caller.space;
+	parameters[1] = page->after[0];
+	parameters[2] = page_limit(c->arena, page);
+	c->state = page;
+	return search(c, list, parameters, then);
+}

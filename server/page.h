@@ -19,6 +19,12 @@ struct page {
 	struct text after[PAGE_KEY_PARTS]; /* "" for all: from the beginning */
 };
 
+/* By a request. */
+struct page_asked {
+	int32_t size, usual, most;
+	const char *token;
+};
+
 /* size 0: the usual. False with the status INVALID_ARGUMENT naming pageSize or pageToken: it must
  * be one of a key of so many parts. */
 bool page_read(struct arena *a, int32_t size, int32_t usual, int32_t most, const char *token,
@@ -30,5 +36,10 @@ char *page_token(struct arena *a, const struct text *key, size_t parts);
  * many of the rows are the page's, fewer if a message would have no room for them. */
 struct text page_limit(struct arena *a, const struct page *page);
 int page_rows(const struct page *page, const struct rows *rows, int columns);
+
+/* Ends a step: asks for a page of what the caller's namespace has, by one name: $1 the namespace,
+ * behind the name $2, at most $3 rows. then() finds the page in c->state. */
+enum next page_by_name(struct call *c, const struct statement *list, const struct page_asked *asked,
+	enum next (*then)(struct call *c, const struct rows *rows));
 
 #endif

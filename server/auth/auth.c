@@ -12,6 +12,12 @@
 
 static struct auth_options settings;
 
+static void directory_changed(void)
+{
+	issuer_keys_changed();
+	call_gate_changed();
+}
+
 bool auth_start(const struct auth_options *options, struct lanes *lanes, struct fetch_lane *fetch)
 {
 	settings = *options;
@@ -21,7 +27,7 @@ bool auth_start(const struct auth_options *options, struct lanes *lanes, struct 
 	call_use_gate(&auth_gate);
 	issuer_keys_start(&(struct issuer_keys_options){
 		fetch, options->issuer_refresh_ms, options->issuer_cooldown_ms});
-	directory_start(lanes, options->poll_ms, issuer_keys_changed);
+	directory_start(lanes, options->poll_ms, directory_changed);
 	token_keys_start(lanes);
 	refusal_start();
 	administrator_start(lanes);

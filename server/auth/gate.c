@@ -153,7 +153,7 @@ static bool may_run(struct call *c, const struct directory *d)
 	};
 	const struct api_method *m = c->method;
 
-	if (m->access == API_ACCESS_KNOWN || m->checks_target)
+	if (m->access == API_ACCESS_KNOWN || m->access == API_ACCESS_PUBLIC || m->checks_target)
 		return true;
 	return ask(c, d, service_word(c->arena, m->service), text_of(m->name),
 		text_of(words[m->access]));
@@ -168,7 +168,7 @@ static void note_roles(struct call *c, const struct directory *d)
 	struct question who = decide_caller(&c->caller);
 	size_t count;
 
-	if (c->method->access == API_ACCESS_READ)
+	if (c->method->access == API_ACCESS_READ || c->method->access == API_ACCESS_PUBLIC)
 		return;
 	const struct role **roles = decide_roles(d, &who, clock_unix_ms(), c->arena, &count);
 	for (size_t i = 0; i < count; i++)
@@ -193,14 +193,15 @@ static bool admit_known(struct call *c, const struct directory *d, struct text a
 	return true;
 }
 
-static bool admit(struct call *c, const struct call_credentials *given)
+static bool is_open_for(const struct call *c)
 {
-	enum api_access access = c->method->access;
+	return is_open && !c->given.exposed;
+}
 
-	if (access == API_ACCESS_NONE || access == API_ACCESS_PUBLIC)
-		return true;
-	if (given->authorization.size == 0) {
-		c->caller.anonymous = is_open && !given->exposed;
+static bool let_in(struct call *c)
+{
+	if (c->given.authorization.size == 0) {
+		c->caller.anonymous = is_open_for(c);
 		if (!c->caller.anonymous)
 			return refuse(c, REFUSED, STATUS_UNAUTHENTICATED, REQUIRED);
 		metric_add(&admissions, ANONYMOUS, 1);
@@ -208,13 +209,66 @@ static bool admit(struct call *c, const struct call_credentials *given)
 	}
 	const struct directory *d = directory_hold();
 	bool admitted =
-		d ? admit_known(c, d, given->authorization)
+		d ? admit_known(c, d, c->given.authorization)
 		  : refuse(c, REFUSED, STATUS_UNAVAILABLE, "who may call is not loaded yet");
 	directory_release(&d);
 	return admitted;
 }
 
-const struct call_gate auth_gate = {admit, may};
+static bool admit(struct call *c)
+{
+	enum api_access access = c->method->access;
+
+	return access == API_ACCESS_NONE || access == API_ACCESS_PUBLIC || let_in(c);
+}
+
+/* --- what is asked besides -------------------------------------------------------------------- */
+
+static struct call_verdict verdict_of(const struct decision *decision)
+{
+	bool ends = decision->grant && decision->grant->ends_ms < INT64_MAX;
+
+	return (struct call_verdict){
+		decision->allowed, decision->reason, ends ? on_clock(decision->grant->ends_ms) : 0};
+}
+
+static void judge_names(struct call *c, const struct directory *d, struct question *q,
+	const struct text *actions, size_t count, struct call_verdict *verdict)
+{
+	struct decision decision = {0};
+
+	for (size_t i = 0; i < count && (!decision.rule || decision.allowed); i++) {
+		q->action = actions[i];
+		decide_explain(d, q, clock_unix_ms(), c->arena, &decision);
+		if (i == 0 || decision.rule)
+			*verdict = verdict_of(&decision);
+	}
+}
+
+static void judge(struct call *c, const struct caller *caller, struct text service,
+	const struct text *actions, size_t count, struct text method, struct call_verdict *verdict)
+{
+	struct question q = decide_caller(caller);
+	const struct directory *d = directory_hold();
+
+	q.service = arena_lower(c->arena, service);
+	q.method = method;
+	if (caller->anonymous)
+		*verdict = (struct call_verdict){true,
+			"the server is open: who has not shown who he is may do everything", 0};
+	else if (!d)
+		*verdict = (struct call_verdict){false, "who may call is not loaded yet", 0};
+	else
+		judge_names(c, d, &q, actions, count, verdict);
+	directory_release(&d);
+}
+
+static bool vouch(struct call *c, struct text audience, int64_t seconds, struct text *token)
+{
+	return token_vouch(c->arena, &c->caller, audience, seconds, token, &c->status);
+}
+
+const struct call_gate auth_gate = {admit, may, is_open_for, let_in, judge, vouch};
 
 void gate_start(bool open)
 {

@@ -16,6 +16,12 @@ struct statement {
 	int parameters;
 };
 
+/* A parameter: SQL NULL for an empty text. */
+static inline struct text sql_or_null(struct text t)
+{
+	return t.size > 0 ? t : (struct text){0};
+}
+
 /* A result; values in PostgreSQL's text form. Valid while the step or callback that was given it
  * runs. */
 struct rows;

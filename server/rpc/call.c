@@ -269,7 +269,7 @@ static enum next run_with_empty_message(struct call *c)
 void rpc_call_begin(struct rpc_call *c, call_step *step, grpc_byte_buffer *request)
 {
 	c->base.then = (void *)step;
-	if (c->base.status.code != STATUS_OK || !call_admit(&c->base, &c->given))
+	if (c->base.status.code != STATUS_OK || !call_admit(&c->base))
 		failed(&c->base);
 	else if (c->base.method->client_streaming)
 		step(&c->base);

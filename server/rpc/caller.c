@@ -98,13 +98,13 @@ static void read_credentials(struct rpc_call *c, const struct found *found)
 {
 	struct caller *caller = &c->base.caller;
 
-	c->given.authorization = arena_text(c->base.arena, found->authorization);
+	c->base.given.authorization = arena_text(c->base.arena, found->authorization);
 	/* A bridge that is not known as one, at a TCP port: who is behind it is not known either.
 	 */
 	caller->forwarded = found->forwarded.data || found->forwarded_for.data || found->via.data ||
 			    text_equal(found->exposed, TEXT("proxy")) ||
 			    (found->exposed.data && !caller->bridge);
-	c->given.exposed = caller->forwarded || found->exposed.data;
+	c->base.given.exposed = caller->forwarded || found->exposed.data;
 }
 
 bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata)

@@ -68,7 +68,6 @@ struct rpc_call {
 	struct queue *queue;
 	grpc_call *call;
 	struct text path; /* "/junction.v1.Registry/GetServer" */
-	struct call_credentials given;
 	atomic_int refs;
 	atomic_int broken; /* the code with which it has been broken off, or OK */
 	const char *broken_message;
@@ -131,7 +130,7 @@ void rpc_observe_end(struct rpc_call *c);
 
 /* --- caller.c: who calls ---------------------------------------------------------------------- */
 
-/* Fills c->base.caller and c->given. False with the status set: refused. */
+/* Fills c->base.caller and c->base.given. False with the status set: refused. */
 bool rpc_read_caller(struct rpc_call *c, const grpc_metadata_array *metadata);
 
 /* --- stream.c: as struct call_transport says -------------------------------------------------- */

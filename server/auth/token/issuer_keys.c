@@ -173,6 +173,7 @@ static void put(const struct issuer *issuer)
 		forget(before);
 	table_put(&known.sources, made->name, made);
 	atomic_fetch_add(&known.generation, 1);
+	call_gate_changed();
 	pthread_mutex_unlock(&known.lock);
 }
 
@@ -253,6 +254,7 @@ static void ended(
 		before = s->keys;
 		s->keys = fetched;
 		atomic_fetch_add(&known.generation, 1);
+		call_gate_changed();
 	} else if (s->due > s->begun + known.options.cooldown_ms * CLOCK_MS) {
 		s->due = s->begun + known.options.cooldown_ms * CLOCK_MS;
 	}

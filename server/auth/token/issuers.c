@@ -190,7 +190,7 @@ static enum next put_checked(struct call *c)
 	for (int i = JWT_NONE + 1; i <= JWT_PS256; i++)
 		if (issuer->algorithms & BIT(i))
 			array_add(&algorithms, text_of(jwt_algorithm_name((enum jwt_algorithm)i)));
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = issuer->name;
 	parameters[2] = issuer->url;
 	parameters[3] = issuer->audience;
@@ -314,7 +314,7 @@ enum next auth_delete_issuer(struct call *c)
 
 	if (!*in->name)
 		return fail_field(c, "name", "is required");
-	parameters[0] = store_caller(c);
+	parameters[0] = audit_caller(c);
 	parameters[1] = text_of(in->name);
 	return change(c, &delete_issuer, parameters, deleted);
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/metric.h"
+#include "server/auth/directory/decide.h"
 #include "server/auth/identity/store.h"
 #include "server/auth/token/issuer_keys.h"
 #include "server/auth/token/token_cache.h"
@@ -340,27 +341,28 @@ static void add_time(struct buffer *b, struct text name, int64_t seconds)
 	buffer_printf(b, "%lld", (long long)seconds);
 }
 
-static struct text write_claims(struct arena *a, enum subject_kind kind, struct text name,
-	struct text session, int64_t now_s, int64_t seconds)
+static void add_claims(struct buffer *b, enum subject_kind kind, struct text name,
+	struct text audience, int64_t now_s, int64_t seconds)
 {
-	struct buffer b = {.arena = a};
-	char id[37];
+	add_text(b, TEXT("iss"), own_issuer);
+	add_text(b, TEXT("aud"), audience);
+	add_text(b, TEXT("sub"),
+		text_of(arena_printf(b->arena, "%.*s:%.*s", TEXT_ARGS(subject_kind_word(kind)),
+			TEXT_ARGS(name))));
+	add_time(b, TEXT("iat"), now_s);
+	add_time(b, TEXT("exp"), now_s + seconds);
+}
 
-	uuid_ordered(id);
-	buffer_add_char(&b, '{');
-	add_text(&b, TEXT("iss"), own_issuer);
-	add_text(&b, TEXT("aud"), own_issuer);
-	add_text(&b, TEXT("sub"),
-		text_of(arena_printf(
-			a, "%.*s:%.*s", TEXT_ARGS(subject_kind_word(kind)), TEXT_ARGS(name))));
-	add_time(&b, TEXT("iat"), now_s);
-	add_time(&b, TEXT("nbf"), now_s);
-	add_time(&b, TEXT("exp"), now_s + seconds);
-	add_text(&b, TEXT("jti"), text_of(id));
-	if (session.size > 0)
-		add_text(&b, TEXT("sid"), session);
-	buffer_add_char(&b, '}');
-	return buffer_text(&b);
+static bool sign(struct arena *a, const struct directory *d, struct text claims, int64_t now_ms,
+	struct text *token, struct status *status)
+{
+	const struct token_key *key = d ? token_signing_key(d, now_ms) : NULL;
+
+	*token = (struct text){0};
+	if (key)
+		*token = jwt_sign(a, key->private_key, key->algorithm, key->id, claims);
+	return token->data ||
+	       status_set(status, a, STATUS_UNAVAILABLE, "there is no key for tokens that signs");
 }
 
 bool token_issue(struct arena *a, enum subject_kind kind, struct text name, struct text session,
@@ -368,15 +370,53 @@ bool token_issue(struct arena *a, enum subject_kind kind, struct text name, stru
 {
 	const struct directory *d = directory_hold();
 	int64_t now_ms = clock_unix_ms();
-	const struct token_key *key = d ? token_signing_key(d, now_ms) : NULL;
+	struct buffer b = {.arena = a};
+	char id[37];
 
-	*token = (struct text){0};
-	if (key)
-		*token = jwt_sign(a, key->private_key, key->algorithm, key->id,
-			write_claims(a, kind, name, session, now_ms / 1000, seconds));
+	uuid_ordered(id);
+	buffer_add_char(&b, '{');
+	add_claims(&b, kind, name, own_issuer, now_ms / 1000, seconds);
+	add_time(&b, TEXT("nbf"), now_ms / 1000);
+	add_text(&b, TEXT("jti"), text_of(id));
+	if (session.size > 0)
+		add_text(&b, TEXT("sid"), session);
+	buffer_add_char(&b, '}');
+	bool issued = sign(a, d, buffer_text(&b), now_ms, token, status);
 	directory_release(&d);
-	return token->data ||
-	       status_set(status, a, STATUS_UNAVAILABLE, "there is no key for tokens that signs");
+	return issued;
+}
+
+static void add_roles(
+	struct buffer *b, const struct directory *d, const struct question *who, int64_t now_ms)
+{
+	size_t count;
+	const struct role **roles = decide_roles(d, who, now_ms, b->arena, &count);
+
+	json_write_name(b, TEXT("roles"));
+	buffer_add_char(b, '[');
+	for (size_t i = 0; i < count; i++) {
+		json_write_comma(b);
+		json_write_string(b, roles[i]->name);
+	}
+	buffer_add_char(b, ']');
+}
+
+bool token_vouch(struct arena *a, const struct caller *caller, struct text audience,
+	int64_t seconds, struct text *token, struct status *status)
+{
+	const struct directory *d = directory_hold();
+	struct question who = decide_caller(caller);
+	int64_t now_ms = clock_unix_ms();
+	struct buffer b = {.arena = a};
+
+	buffer_add_char(&b, '{');
+	add_claims(&b, who.kind, who.name, audience, now_ms / 1000, seconds);
+	if (d)
+		add_roles(&b, d, &who, now_ms);
+	buffer_add_char(&b, '}');
+	bool issued = sign(a, d, buffer_text(&b), now_ms, token, status);
+	directory_release(&d);
+	return issued;
 }
 
 void token_start(const char *issuer)

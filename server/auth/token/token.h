@@ -34,6 +34,11 @@ const struct token_key *token_signing_key(const struct directory *d, int64_t now
 bool token_issue(struct arena *a, enum subject_kind kind, struct text name, struct text session,
 	int64_t seconds, struct text *token, struct status *status);
 
+/* A token for somebody else, whom audience names: that it is he who calls, and what roles
+ * it has. It has no id, and so Junction takes it for no access token. False as above. */
+bool token_vouch(struct arena *a, const struct caller *who, struct text audience, int64_t seconds,
+	struct text *token, struct status *status);
+
 /* Whose token it is: of a subject that is known and not disabled, or of an outside issuer's user
  * who is not known, if the token says roles. False for whatever is wrong with it: there is one text
  * for that (TOKEN_REFUSED). What was verified once is remembered until it ends, so that the next

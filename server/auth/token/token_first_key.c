@@ -41,7 +41,7 @@ static void offer(void *arg)
 	token_key_make(e->arena, JWT_EDDSA, &first.pair);
 	errand_send(e, &token_key_add,
 		token_key_parameters(
-			e->arena, store_own_caller(e->arena), &first.pair, false, true));
+			e->arena, audit_own_caller(e->arena), &first.pair, false, true));
 }
 
 static void begin(struct loop_task *task)

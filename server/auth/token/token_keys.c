@@ -155,7 +155,7 @@ static enum next add(struct call *c)
 	const Auth__RotateTokenKeyRequest *in = call_request(c, Auth__RotateTokenKeyRequest);
 
 	return change(c, &token_key_add,
-		token_key_parameters(c->arena, store_caller(c), c->state, in->revoke_others, false),
+		token_key_parameters(c->arena, audit_caller(c), c->state, in->revoke_others, false),
 		rotated);
 }
 

@@ -20,7 +20,8 @@ static struct arena *arena;
 static int start(void **state)
 {
 	postgres = test_postgres_shared();
-	struct lanes_options options = trial_options(test_postgres_database(postgres, ""));
+	struct lanes_options options =
+		trial_options(test_postgres_database(postgres, test_postgres_template(postgres)));
 	lanes = lanes_start(&options);
 	arena = arena_new(0);
 	return lanes ? 0 : -1;

@@ -1,6 +1,8 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "tests/support/rpc_stream.h"
 
+#include <poll.h>
+
 #define CHECK_PATH  "/grpc.health.v1.Health/Check"
 #define SERVING     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 #define UNKNOWN     GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN
@@ -136,7 +138,7 @@ static void a_watch_says_the_status_now_and_whenever_it_changes(void **state)
 static void wait_until_watches(int count)
 {
 	while (stream_lane_depth(trial.streams) != count)
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 static void a_watch_of_an_unknown_service_says_so_and_goes_on(void **state)
