@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
+#include "bridge/gateway/forward.h"
 #include "bridge/probe.h"
 #include "bridge/reply.h"
 
@@ -12,7 +13,7 @@ static const struct rpc *watched;
 /* --- labels --------------------------------------------------------------------------------- */
 
 /* RPCs, the bridge's own URIs, its documents, and what is none of these. */
-enum { ROUTE_DOCUMENT = PROBE_COUNT, ROUTE_NONE, ROUTES_MORE };
+enum { ROUTE_DOCUMENT = PROBE_COUNT, ROUTE_GATEWAY, ROUTE_NONE, ROUTES_MORE };
 
 static size_t route_index(const struct api_method *m)
 {
@@ -22,7 +23,7 @@ static size_t route_index(const struct api_method *m)
 		return api_method_count + (size_t)(m - probe_methods);
 	if (m >= api_methods && m < api_methods + api_method_count)
 		return (size_t)(m - api_methods);
-	return api_method_count + ROUTE_DOCUMENT;
+	return api_method_count + (m == &forward_method ? ROUTE_GATEWAY : ROUTE_DOCUMENT);
 }
 
 static const char *route_label(size_t index)
@@ -32,6 +33,8 @@ static const char *route_label(size_t index)
 	index -= api_method_count;
 	if (index < PROBE_COUNT)
 		return probe_methods[index].routes[0].path;
+	if (index == ROUTE_GATEWAY)
+		return "gateway";
 	return index == ROUTE_DOCUMENT ? "document" : "unknown";
 }
 
@@ -42,8 +45,8 @@ static const struct {
 	{200, "200"}, {204, "204"}, {304, "304"}, {400, "400"}, {401, "401"}, {403, "403"},
 	{404, "404"}, {405, "405"}, {408, "408"}, {409, "409"}, {412, "412"}, {413, "413"},
 	{414, "414"}, {415, "415"}, {417, "417"}, {421, "421"}, {429, "429"}, {431, "431"},
-	{499, "499"}, {500, "500"}, {501, "501"}, {503, "503"}, {504, "504"}, {0, "none"},
-	{-1, "other"}, /* the last one */
+	{499, "499"}, {500, "500"}, {501, "501"}, {502, "502"}, {503, "503"}, {504, "504"},
+	{0, "none"}, {-1, "other"}, /* the last one */
 };
 #define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 

@@ -2,7 +2,8 @@
  * Access: a request in numbers, as a line of the log, and in its trace.
  *
  * Part of an exchange and driven by whoever has that. Counted by the route that it took, never by
- * the path that was sent; the line holds the path without the query, which may hold secrets.
+ * the path that was sent; the line holds the path without the query, which may hold secrets, and
+ * of a URI that takes no credentials its pattern.
  */
 #ifndef JUNCTION_BRIDGE_ACCESS_H
 #define JUNCTION_BRIDGE_ACCESS_H

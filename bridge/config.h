@@ -22,6 +22,9 @@ struct config {
 	int64_t body_rate;                    /* bytes a second; 0 is no limit */
 	int64_t rpc_timeout_ms;
 	int64_t keepalive_ms;
+	const char *gateway_path, *gateway_ca; /* ca NULL: the system's */
+	struct option_list trusted_proxies;
+	int64_t gateway_cache, gateway_limit_keys, gateway_routes, gateway_grace_ms;
 	const char *admin; /* NULL: none */
 	bool core_dumps;
 	enum log_level log_level;

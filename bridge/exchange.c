@@ -16,12 +16,14 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "bridge/gateway/head.h"
 #include "bridge/probe.h"
 #include "bridge/request.h"
 #include "proto/runtime/guard.h"
 
 #define DRAIN_MAX     (64 * 1024)
 #define DRAIN_STREAM  (10 * CLOCK_SECOND) /* at most, of a client stream that was refused */
+#define TRAILERS_MAX  16
 #define TOO_LARGE     "the body is larger than this bridge takes (see --body-limit)"
 #define REQUEST_SLACK (1024 * 1024)
 /* The server ends a call of a third party when its time is up: this is more than any may take. */
@@ -51,15 +53,35 @@ struct exchange *exchange_new(
 	return x;
 }
 
+static bool is_public(struct exchange *x, struct text verb, struct route_match *match)
+{
+	return route_match(x->bridge->router, x->arena, verb, x->uri.path, match) == ROUTE_FOUND &&
+	       match->method->access == API_ACCESS_PUBLIC;
+}
+
+/* Of a URI that takes no credentials the variables are none of the log's business: what comes with
+ * a link may be all that its bearer needs. */
+static struct text path_to_log(struct exchange *x)
+{
+	struct route_match match = x->match;
+	bool public = x->access.method ? x->access.method->access == API_ACCESS_PUBLIC
+				       : is_public(x, TEXT("GET"), &match) ||
+						 is_public(x, TEXT("POST"), &match);
+
+	return public ? text_of(match.route->path) : x->uri.path;
+}
+
 static void end_access(struct exchange *x)
 {
 	struct access *access = &x->access;
 	bool replied = exchange_stage(x) == EXCHANGE_REPLIED;
-	access->path = x->uri.path;
+	access->path = path_to_log(x);
 	access->http = replied ? x->reply.http : 0;
 	if (replied && x->reply.stream)
 		access->bytes_out = stream_taken(x->stream);
-	if (replied && !x->reply.stream)
+	if (x->forward && x->reply.source)
+		access->bytes_out = forward_taken(x->forward);
+	else if (replied && !x->reply.stream)
 		access->bytes_out = x->head ? 0 : x->reply.body.size;
 	else if (replied && stream_is_over(x->stream))
 		access_called(
@@ -75,6 +97,7 @@ void exchange_free(struct exchange **x)
 		return;
 	struct arena *a = (*x)->arena;
 	end_access(*x);
+	forward_leave(&(*x)->forward);
 	stream_leave(&(*x)->stream);
 	intake_free(&(*x)->intake);
 	arena_free(&(*x)->admission.arena);
@@ -98,8 +121,38 @@ struct stream *exchange_stream(const struct exchange *x)
 	return x->stream;
 }
 
+void exchange_add_trailer(struct exchange *x, struct text name, struct text value)
+{
+	if (!x->forward || x->trailer_count == TRAILERS_MAX || text_has_control(value) ||
+		!head_may_trail(x->sent, name))
+		return;
+	if (!x->trailers)
+		x->trailers = arena_array(x->arena, TRAILERS_MAX, sizeof(*x->trailers));
+	x->trailers[x->trailer_count++] =
+		(struct upstream_header){arena_text(x->arena, name), arena_text(x->arena, value)};
+}
+
+bool exchange_is_head(const struct exchange *x)
+{
+	return x->head;
+}
+
+struct forward *exchange_forward(const struct exchange *x)
+{
+	return x->forward;
+}
+
+struct forward *exchange_take_forward(struct exchange *x)
+{
+	struct forward *f = x->forward;
+	x->forward = NULL;
+	return f;
+}
+
 const struct reply *exchange_reply(const struct exchange *x)
 {
+	if (x->forward)
+		forward_settle(x->forward);
 	return &x->reply;
 }
 
@@ -162,7 +215,7 @@ void exchange_refuse_early(struct exchange *x)
 	exchange_enter(x, x->reply.close ? EXCHANGE_REPLIED : EXCHANGE_BODY);
 }
 
-static void refuse_front(struct exchange *x, int http, const char *reason)
+void exchange_refuse_front(struct exchange *x, int http, const char *reason)
 {
 	x->access.message = reason;
 	reply_front(&x->reply, x->arena, x->profile, http, reason);
@@ -184,15 +237,22 @@ static void refuse_verb(struct exchange *x, const char *allow)
 	reply_wrong_verb(&x->reply, x->arena, x->profile, allow);
 }
 
+void exchange_answer_options(struct exchange *x, const char *allow)
+{
+	reply_options(&x->reply, allow);
+	front_allow_page(&x->bridge->front, &x->headers, x->arena, allow, &x->cors);
+	exchange_refuse_early(x);
+}
+
 /* The path is known, but not with this verb. */
 static void answer_verb(struct exchange *x, struct text verb, const char *allow)
 {
-	bool asked = text_equal(verb, TEXT("OPTIONS"));
-	if (asked)
-		reply_options(&x->reply, allow);
-	else
-		refuse_verb(x, allow);
-	front_allow_page(&x->bridge->front, &x->headers, x->arena, asked ? allow : NULL, &x->cors);
+	if (text_equal(verb, TEXT("OPTIONS"))) {
+		exchange_answer_options(x, allow);
+		return;
+	}
+	refuse_verb(x, allow);
+	front_allow_page(&x->bridge->front, &x->headers, x->arena, NULL, &x->cors);
 	exchange_refuse_early(x);
 }
 
@@ -203,7 +263,7 @@ static void open_body(struct exchange *x)
 	if (x->match.method->client_streaming)
 		exchange_open_intake(x);
 	else if (x->headers.content_length > x->bridge->front.body_limit)
-		refuse_front(x, 413, TOO_LARGE);
+		exchange_refuse_front(x, 413, TOO_LARGE);
 	else
 		exchange_enter(x, EXCHANGE_BODY);
 }
@@ -211,9 +271,18 @@ static void open_body(struct exchange *x)
 static void find_route(struct exchange *x, struct text verb)
 {
 	struct text wanted = x->head ? TEXT("GET") : verb;
-	switch (route_match(x->bridge->router, x->arena, wanted, x->uri.path, &x->match)) {
+	enum route_result result =
+		route_match(x->bridge->router, x->arena, wanted, x->uri.path, &x->match);
+
+	if (x->headers.opened && (result != ROUTE_FOUND || !x->match.method->page ||
+					 !text_equal(verb, TEXT("GET")))) {
+		exchange_refuse_front(x, 403, FRONT_FOREIGN);
+		return;
+	}
+	switch (result) {
 	case ROUTE_MALFORMED:
-		refuse_front(x, 400, arena_printf(x->arena, "the path %s", x->match.reason));
+		exchange_refuse_front(
+			x, 400, arena_printf(x->arena, "the path %s", x->match.reason));
 		break;
 	case ROUTE_UNKNOWN:
 		refuse_unknown(x);
@@ -253,7 +322,7 @@ void exchange_open(struct exchange *x, struct text verb, struct text version, st
 	int http = check_request(x, verb, local, &reason);
 	front_allow_page(&x->bridge->front, &x->headers, x->arena, NULL, &x->cors);
 	if (http) {
-		refuse_front(x, http, reason);
+		exchange_refuse_front(x, http, reason);
 		return;
 	}
 	if (text_equal(x->uri.path, TEXT("*")) && text_equal(verb, TEXT("OPTIONS"))) {
@@ -266,7 +335,8 @@ void exchange_open(struct exchange *x, struct text verb, struct text version, st
 	if (x->bridge->exposed || x->headers.forwarded)
 		metadata_add_own(&x->headers.metadata, TEXT("junction-exposed"),
 			x->headers.forwarded ? TEXT("proxy") : TEXT("address"));
-	find_route(x, verb);
+	if (!exchange_claim(x, verb))
+		find_route(x, verb);
 }
 
 /* --- body ----------------------------------------------------------------------------------- */
@@ -285,10 +355,12 @@ bool exchange_read(struct exchange *x, struct text piece)
 	x->access.bytes_in += piece.size;
 	if (x->refused)
 		return exchange_drain(x, piece.size);
+	if (x->forward)
+		return exchange_read_forward(x, piece);
 	if (x->stream)
 		return exchange_read_stream(x, piece);
 	if (x->body.size + piece.size > x->bridge->front.body_limit) {
-		refuse_front(x, 413, TOO_LARGE);
+		exchange_refuse_front(x, 413, TOO_LARGE);
 		exchange_enter(x, EXCHANGE_BODY);
 		return exchange_drain(x, piece.size);
 	}
@@ -344,6 +416,8 @@ static bool fill_probe(struct exchange *x)
 /* False: the reply stands, without a call. */
 static bool fill(struct exchange *x)
 {
+	if (x->forward)
+		return exchange_end_forward(x);
 	if (x->stream)
 		return exchange_end_intake(x);
 	const struct document *d = documents_find(x->bridge->documents, x->match.method);
@@ -424,6 +498,8 @@ void exchange_call(struct exchange *x)
 
 void exchange_start(struct exchange *x)
 {
+	if (x->forward)
+		return;
 	if (exchange_shows_key(x) && !probe_is(x->match.method))
 		exchange_seek_admission(x);
 	else

@@ -5,6 +5,7 @@
 #define JUNCTION_BRIDGE_EXCHANGE_PARTS_H
 
 #include "bridge/exchange.h"
+#include "bridge/gateway/forward.h"
 #include "bridge/intake.h"
 #include "bridge/uri.h"
 
@@ -31,7 +32,10 @@ struct exchange {
 	const struct request_header *sent; /* headers, the last one first */
 	struct stream *stream;             /* of a call with a stream, else NULL */
 	const char *stream_type;
-	struct intake intake;      /* of a client stream */
+	struct intake intake;             /* of a client stream */
+	struct forward *forward;          /* of a request to a service, else NULL */
+	struct upstream_header *trailers; /* of such a request */
+	size_t trailer_count;
 	struct rpc_call admission; /* its arena is NULL until it is sought */
 	struct reply reply;
 	struct access access;
@@ -40,6 +44,10 @@ struct exchange {
 void exchange_enter(struct exchange *x, enum exchange_stage stage);
 /* The reply is that refusal. */
 void exchange_refuse(struct exchange *x, const struct status *status);
+/* The request is not what HTTP asks for. */
+void exchange_refuse_front(struct exchange *x, int http, const char *reason);
+/* 204 with what the URI takes. */
+void exchange_answer_options(struct exchange *x, const char *allow);
 /* The reply stands; what is small is read first. */
 void exchange_refuse_early(struct exchange *x);
 /* Reads and forgets. False: it has become too much. */
@@ -72,5 +80,13 @@ void exchange_answer_head(struct exchange *x);
 void exchange_open_intake(struct exchange *x);
 bool exchange_read_stream(struct exchange *x, struct text piece);
 bool exchange_end_intake(struct exchange *x); /* false: the reply stands */
+
+/* --- exchange_forward.c ---------------------------------------------------------------------- */
+
+/* True: the request is the gateway's, on its way to a service or refused. One to a service that is
+ * Junction's own gets the path behind it, and goes on as any other. */
+bool exchange_claim(struct exchange *x, struct text verb);
+bool exchange_read_forward(struct exchange *x, struct text piece);
+bool exchange_end_forward(struct exchange *x); /* false: the reply stands */
 
 #endif

@@ -78,6 +78,10 @@ void front_add_header(struct front_headers *h, struct arena *a, struct text name
 		note(&h->origin, &h->origins, value);
 	else if (text_equal_nocase(name, TEXT("Sec-Fetch-Site")))
 		note(&h->fetch_site, &h->fetch_sites, value);
+	else if (text_equal_nocase(name, TEXT("Sec-Fetch-Mode")))
+		note(&h->fetch_mode, &h->fetch_modes, value);
+	else if (text_equal_nocase(name, TEXT("Sec-Fetch-Dest")))
+		note(&h->fetch_dest, &h->fetch_dests, value);
 	else if (text_equal_nocase(name, TEXT("If-None-Match")))
 		h->if_none_match = h->if_none_match.size ? h->if_none_match : value;
 	else if (text_equal_nocase(name, TEXT("Expect")))
@@ -242,6 +246,14 @@ static bool is_foreign_page(
 	       !text_equal_nocase(h->fetch_site, TEXT("none"));
 }
 
+/* Of those: a window of its own shall show the answer, which that page cannot read. */
+static bool is_opened(const struct front_headers *h)
+{
+	return h->origins == 0 && h->fetch_sites == 1 && h->fetch_modes == 1 &&
+	       h->fetch_dests == 1 && text_equal_nocase(h->fetch_mode, TEXT("navigate")) &&
+	       text_equal_nocase(h->fetch_dest, TEXT("document"));
+}
+
 /* What is too large, or wanted and not given. */
 static int find_excess(const struct front_headers *h, const char **reason)
 {
@@ -276,8 +288,9 @@ int front_check(const struct front_policy *policy, struct front_headers *h, stru
 		*reason = "this is not a host that this bridge answers for (see --host)";
 		return 421;
 	}
-	if (is_foreign_page(policy, h, &host)) {
-		*reason = "pages of other origins may not speak to this bridge (see --origin)";
+	h->opened = is_foreign_page(policy, h, &host);
+	if (h->opened && !is_opened(h)) {
+		*reason = FRONT_FOREIGN;
 		return 403;
 	}
 	*reason = h->refusal;

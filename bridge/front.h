@@ -32,9 +32,10 @@ struct front_headers {
 	/* By front_add_header(). */
 	size_t count, size;                      /* of all headers */
 	struct text asked_method, asked_headers; /* Access-Control-Request-... */
-	struct text host, origin, fetch_site, coding, length;
+	struct text host, origin, fetch_site, fetch_mode, fetch_dest, coding, length;
 	struct text if_none_match;                              /* the first of several */
 	unsigned hosts, origins, fetch_sites, codings, lengths; /* how often each came */
+	unsigned fetch_modes, fetch_dests;
 	bool expects_continue;
 	bool expects_more; /* than 100-continue */
 	bool misread;      /* some header is not what it seems */
@@ -44,7 +45,12 @@ struct front_headers {
 	/* By front_check(). */
 	uint64_t content_length;
 	bool cross_origin; /* from a page of a configured origin */
+	/* By a link on a page of another site, for its reader to see: only a page of our own may be
+	 * the answer, else it is to be refused with 403 and FRONT_FOREIGN. */
+	bool opened;
 };
+
+#define FRONT_FOREIGN "pages of other origins may not speak to this bridge (see --origin)"
 
 /* Headers of a reply, in the order of the names in front.c; NULL where there is none. */
 enum { FRONT_CORS_COUNT = 6 };

@@ -196,6 +196,8 @@ static void open_session(struct http2 *c)
 		      c->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0);
 }
 
+static const struct wire_events wire_events = {.received = received};
+
 struct http2 *http2_open(struct loop *loop, const struct http2_options *options)
 {
 	struct http2 *c = check_calloc(1, sizeof(*c));
@@ -208,7 +210,8 @@ struct http2 *http2_open(struct loop *loop, const struct http2_options *options)
 						   .target = options->target,
 						   .tls = options->tls,
 						   .name = options->name,
-						   .received = received,
+						   .protocol = "h2",
+						   .events = &wire_events,
 						   .arg = c,
 					   });
 	return c;

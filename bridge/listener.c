@@ -7,57 +7,32 @@
  *   connection may be suspended only in that last call, and must be before the call to the server
  *   starts: the answer may come at once, and resumes it.
  * - STRICT_FOR_CLIENT is the wrong way round: only -1 refuses a blank before a header's colon; 1
- *   refuses a missing Host, with a header sent twice. What -1 lets pass, exchange and front refuse.
+ *   refuses a missing Host, with a header sent twice. What -1 lets pass, exchange, front and
+ * name_of() refuse.
  * - A daemon must not be stopped while a connection is suspended: it aborts.
  * - Replies lie in the exchange's arena and are not copied.
  */
-#include "bridge/listener.h"
+#include "bridge/listener_parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "bridge/acceptor.h"
+#include "bridge/gateway/forward.h"
 #include "bridge/tls.h"
 #include "bridge/worker.h"
 
-#define STREAM_BLOCK      (16 * 1024)
 #define CONNECTION_MEMORY (32 * 1024) /* headers included; beyond it libmicrohttpd answers 431 */
-
-/* What serves clients on one of the rpc's loops. */
-struct place {
-	struct worker worker;
-	struct listener *listener;
-};
-
-struct listener {
-	struct bridge *bridge;
-	struct listener_options options;
-	struct acceptor *acceptor;
-	struct place *places;
-	int count;
-	atomic_int exchanges; /* in progress */
-	pthread_mutex_t lock;
-	pthread_cond_t idle; /* stopping, and no exchanges */
-};
-
-struct connection {
-	struct place *place;
-	struct watch_entry watch;
-	int fd;
-	char peer[ACCEPTOR_ADDRESS_SIZE]; /* "127.0.0.1:4711" */
-	char local[INET6_ADDRSTRLEN];
-	struct exchange *exchange; /* whose reply is being sent, */
-	struct stream *stream;     /* and its stream */
-	bool paused;               /* a stream has suspended it */
-};
 
 /* --- connections ---------------------------------------------------------------------------- */
 
@@ -91,57 +66,46 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
 		*context = open_connection(p, c);
 		return;
 	}
-	access_connection(-1);
 	watch_remove(p->worker.watch, &conn->watch);
-	acceptor_release(p->listener->acceptor, peer_of(c));
+	if (!conn->left) {
+		access_connection(-1);
+		acceptor_release(p->listener->acceptor, peer_of(c));
+	}
 	worker_lose(&p->worker);
 	free(conn);
 	*context = NULL;
 }
 
-static struct connection *connection_of(struct MHD_Connection *c)
-{
-	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-static void enter_phase(struct MHD_Connection *c, enum watch_phase phase)
-{
-	watch_enter(&connection_of(c)->watch, phase);
-}
-
 static void resume(void *connection)
 {
-	worker_make_due(&connection_of(connection)->place->worker);
+	struct connection *conn = listener_connection(connection);
+	worker_make_due(&conn->place->worker);
+	conn->paused_in = conn->place->worker.runs;
 	MHD_resume_connection(connection);
 }
 
 /* A stream has nothing to send, or no room for more. */
 static void pause_stream(void *connection)
 {
-	connection_of(connection)->paused = true;
-	enter_phase(connection, WATCH_OURS);
+	struct connection *conn = listener_connection(connection);
+	conn->paused = true;
+	conn->paused_in = conn->place->worker.runs;
+	listener_enter(connection, WATCH_OURS);
 	MHD_suspend_connection(connection);
-}
-
-/* It goes on. */
-static void leave_pause(struct connection *conn, enum watch_phase phase)
-{
-	if (!conn->paused)
-		return;
-	conn->paused = false;
-	watch_enter(&conn->watch, phase);
 }
 
 static bool more_waits(void *connection)
 {
 	int waiting = 0;
-	return ioctl(connection_of(connection)->fd, FIONREAD, &waiting) == 0 && waiting > 0;
+	return ioctl(listener_connection(connection)->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
 static void watch_exchange(struct MHD_Connection *c, const struct exchange *x)
 {
 	if (exchange_stream(x))
-		watch_stream(&connection_of(c)->watch, stream_tick, exchange_stream(x));
+		watch_stream(&listener_connection(c)->watch, stream_tick, exchange_stream(x));
+	else if (exchange_forward(x))
+		watch_stream(&listener_connection(c)->watch, forward_tick, exchange_forward(x));
 }
 
 /* So that libmicrohttpd finds no query: it would make a list of its parameters, and a request with
@@ -174,9 +138,9 @@ static void on_completed(
 	*context = NULL;
 	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		exchange_access(x)->broken_off = true;
-	enter_phase(c, WATCH_HEAD);
-	if (exchange_stream(x))
-		watch_stream(&connection_of(c)->watch, NULL, NULL);
+	listener_enter(c, WATCH_HEAD);
+	if (exchange_stream(x) || exchange_forward(x))
+		watch_stream(&listener_connection(c)->watch, NULL, NULL);
 	exchange_free(&x);
 	if (atomic_fetch_sub(&l->exchanges, 1) == 1 && atomic_load(&l->bridge->stopping)) {
 		pthread_mutex_lock(&l->lock);
@@ -187,86 +151,40 @@ static void on_completed(
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
+/* libmicrohttpd ends a value at a NUL, takes LF alone for the end of a line, and appends a folded
+ * line to the name of its header. So it is looked at whether the value follows the name, and CR LF,
+ * of which it makes NULs, the value. What has been misread gets no name, which nobody takes. */
+static struct text name_of(const char *name, size_t name_size, const char *value, size_t value_size)
 {
-	if (value)
-		CHECK(MHD_add_response_header(response, name, value) == MHD_YES);
+	const char *behind = name + name_size + 1;
+	while (behind < value && (*behind == ' ' || *behind == '\t'))
+		behind++;
+	bool whole = behind == value && !value[value_size + 1];
+	return whole ? (struct text){name, name_size} : TEXT("");
 }
 
-static ssize_t read_body(void *arg, uint64_t position, char *bytes, size_t room)
+static enum MHD_Result each_trailer(void *arg, enum MHD_ValueKind kind, const char *name,
+	size_t name_size, const char *value, size_t value_size)
 {
-	struct connection *conn = arg;
-	(void)position;
-	ssize_t taken = stream_take(conn->stream, bytes, room);
-	if (taken == STREAM_END)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	if (taken == STREAM_BROKEN)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	if (taken != STREAM_LATER)
-		leave_pause(conn, WATCH_REPLY);
-	return taken;
-}
-
-static struct MHD_Response *make_response(struct connection *conn, struct exchange *x)
-{
-	const struct reply *r = exchange_reply(x);
-	conn->exchange = x;
-	conn->stream = r->stream;
-	if (r->stream || r->endless) {
-		struct MHD_Response *response = MHD_create_response_from_callback(
-			MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_body, conn, NULL);
-		/* In chunks it would send the last one to HEAD too. */
-		if (response && r->endless)
-			MHD_set_response_options(
-				response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
-		return response;
-	}
-	return MHD_create_response_from_buffer(
-		r->body.size, (void *)r->body.data, MHD_RESPMEM_PERSISTENT);
-}
-
-static enum MHD_Result send_reply(
-	const struct listener *l, struct MHD_Connection *c, struct exchange *x)
-{
-	const struct reply *r = exchange_reply(x);
-	struct MHD_Response *response = make_response(connection_of(c), x);
-	bool closing = r->close || atomic_load_explicit(&l->bridge->stopping, memory_order_relaxed);
-	CHECK(response);
-	if (r->http != MHD_HTTP_NO_CONTENT)
-		add_header(response, "Content-Type",
-			r->content_type ? r->content_type : "application/json; charset=utf-8");
-	add_header(response, "X-Content-Type-Options", "nosniff");
-	add_header(response, "Allow", r->allow);
-	for (const char *const *challenge = r->challenges; challenge && *challenge; challenge++)
-		add_header(response, "WWW-Authenticate", *challenge);
-	add_header(response, "Retry-After", r->retry_after);
-	for (const struct reply_header *h = r->headers; h && h->name; h++)
-		add_header(response, h->name, h->value);
-	for (size_t i = 0; i < FRONT_CORS_COUNT; i++)
-		add_header(response, front_cors_names[i], exchange_cors(x)->values[i]);
-	add_header(response, "traceparent", exchange_access(x)->parent);
-	add_header(response, "X-Request-ID", exchange_access(x)->request_id);
-	add_header(response, "Connection", closing ? "close" : NULL);
-	enter_phase(c, WATCH_REPLY);
-	enum MHD_Result result = MHD_queue_response(c, (unsigned)r->http, response);
-	MHD_destroy_response(response);
-	return result;
+	(void)kind;
+	exchange_add_trailer(arg, name_of(name, name_size, value, value_size),
+		(struct text){value ? value : "", value_size});
+	return MHD_YES;
 }
 
 static enum MHD_Result each_header(void *arg, enum MHD_ValueKind kind, const char *name,
 	size_t name_size, const char *value, size_t value_size)
 {
 	(void)kind;
-	exchange_add_header(
-		arg, (struct text){name, name_size}, (struct text){value ? value : "", value_size});
+	exchange_add_header(arg, name_of(name, name_size, value, value_size),
+		(struct text){value ? value : "", value_size});
 	return MHD_YES;
 }
 
 static void open_exchange(
 	struct MHD_Connection *c, struct exchange *x, const char *verb, const char *version)
 {
-	const struct connection *conn = connection_of(c);
-	enter_phase(c, WATCH_BODY);
+	const struct connection *conn = listener_connection(c);
 	MHD_get_connection_values_n(c, MHD_HEADER_KIND, each_header, x);
 	exchange_open(
 		x, text_of(verb), text_of(version), text_of(conn->peer), text_of(conn->local));
@@ -276,14 +194,41 @@ static void open_exchange(
 static enum MHD_Result end_body(
 	const struct listener *l, struct MHD_Connection *c, struct exchange *x)
 {
+	if (exchange_forward(x))
+		MHD_get_connection_values_n(c, MHD_FOOTER_KIND, each_trailer, x);
 	exchange_end(x);
 	if (exchange_stage(x) == EXCHANGE_REPLIED)
-		return send_reply(l, c, x);
+		return listener_reply(l, c, x);
 	watch_exchange(c, x);
-	enter_phase(c, WATCH_OURS);
+	listener_enter(c, WATCH_OURS);
 	MHD_suspend_connection(c);
 	exchange_start(x);
 	return MHD_YES;
+}
+
+/* The headers are there. */
+static enum MHD_Result begin_body(
+	const struct listener *l, struct MHD_Connection *c, struct exchange *x)
+{
+	struct connection *conn = listener_connection(c);
+	conn->held = exchange_stage(x) == EXCHANGE_HELD;
+	listener_enter(c, conn->held ? WATCH_OURS : WATCH_BODY);
+	watch_exchange(c, x);
+	if (conn->held)
+		MHD_suspend_connection(c);
+	return exchange_stage(x) == EXCHANGE_REPLIED ? listener_reply(l, c, x) : MHD_YES;
+}
+
+/* libmicrohttpd goes on with the chunks that it has though the connection has been suspended by one
+ * of them; it must not be closed then: the next piece will be the last. */
+static enum MHD_Result read_piece(struct MHD_Connection *c, struct exchange *x, struct text piece)
+{
+	struct connection *conn = listener_connection(c);
+	if (!conn->paused || conn->paused_in != conn->place->worker.runs)
+		listener_go_on(conn, WATCH_BODY);
+	bool wanted = exchange_read(x, piece);
+	bool suspended = conn->paused || (conn->paused_in == conn->place->worker.runs);
+	return wanted || suspended ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -293,21 +238,23 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	struct exchange *x = *context;
 	struct text piece = {data, *size};
 	(void)url;
+	if (listener_connection(c)->held)
+		return begin_body(l, c, x);
 	switch (exchange_stage(x)) {
 	case EXCHANGE_HEADERS:
 		open_exchange(c, x, verb, version);
-		watch_exchange(c, x);
-		return exchange_stage(x) == EXCHANGE_REPLIED ? send_reply(l, c, x) : MHD_YES;
+		return begin_body(l, c, x);
+	case EXCHANGE_HELD:
+		return MHD_YES;
 	case EXCHANGE_BODY:
 		if (!piece.size)
 			return end_body(l, c, x);
 		*size = 0;
-		leave_pause(connection_of(c), WATCH_BODY);
-		return exchange_read(x, piece) ? MHD_YES : MHD_NO;
+		return read_piece(c, x, piece);
 	case EXCHANGE_WAITING:
 		return MHD_YES;
 	case EXCHANGE_REPLIED:
-		return send_reply(l, c, x);
+		return listener_reply(l, c, x);
 	}
 	return MHD_NO;
 }
@@ -352,7 +299,7 @@ static struct MHD_Daemon *start_daemon(struct place *p)
 	};
 	bool tls = tls_is_open();
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-			 MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0);
+			 MHD_USE_ERROR_LOG | MHD_ALLOW_UPGRADE | (tls ? MHD_USE_TLS : 0);
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, p, MHD_OPTION_ARRAY, items,
 		tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, secure, MHD_OPTION_END);
 }
@@ -420,6 +367,8 @@ static struct listener *listener_new(const struct listener_options *options, str
 	pthread_condattr_t monotonic;
 	l->bridge = bridge;
 	l->options = *options;
+	l->nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	CHECK(l->nothing >= 0);
 	l->count = rpc_threads(bridge->rpc);
 	l->places = check_calloc((size_t)l->count, sizeof(*l->places));
 	for (int i = 0; i < l->count; i++) {
@@ -478,6 +427,7 @@ void listener_close(struct listener **l)
 	for (int i = 0; i < (*l)->count; i++)
 		loop_run((*l)->places[i].worker.loop, close_place, &(*l)->places[i]);
 	acceptor_free(&(*l)->acceptor);
+	close((*l)->nothing);
 	pthread_cond_destroy(&(*l)->idle);
 	pthread_mutex_destroy(&(*l)->lock);
 	free((*l)->places);

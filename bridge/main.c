@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "bridge/config.h"
+#include "bridge/gateway/gateway.h"
 #include "bridge/listener.h"
 #include "bridge/probe.h"
 #include "bridge/tls.h"
@@ -90,14 +91,32 @@ static bool open_admin(const struct config *c, struct admin **admin)
 	return true;
 }
 
-static void end(struct listener **l, struct rpc *rpc)
+static void end(struct listener **l, const struct bridge *bridge)
 {
 	log_event(LOG_INFO, "bridge stopping");
-	rpc_stop_streams(rpc);
+	rpc_stop_streams(bridge->rpc);
+	gateway_end(bridge->gateway, false);
 	if (!listener_drain(*l, GRACE_MS))
 		log_event(LOG_WARN, "requests broken off");
-	rpc_stop(rpc);
+	rpc_stop(bridge->rpc);
+	gateway_end(bridge->gateway, true);
 	listener_close(l);
+}
+
+static struct gateway *make_gateway(const struct config *c, struct rpc *rpc)
+{
+	return gateway_new(&(struct gateway_options){
+		.path = c->gateway_path,
+		.rpc = rpc,
+		.trusted = &c->trusted_proxies,
+		.ca_file = c->gateway_ca,
+		.rpc_timeout_ms = c->rpc_timeout_ms,
+		.grace_ms = c->gateway_grace_ms,
+		.cache_bytes = (size_t)c->gateway_cache,
+		.limit_keys = (size_t)c->gateway_limit_keys,
+		.routes = (size_t)c->gateway_routes,
+		.tls = c->tls_cert != NULL,
+	});
 }
 
 static struct listener *serve(const struct config *c, struct bridge *bridge)
@@ -112,6 +131,7 @@ static struct listener *serve(const struct config *c, struct bridge *bridge)
 	struct listener *l = listener_open(&options, bridge);
 	for (size_t i = 0; l && i < c->listen.count; i++) {
 		char line[128];
+		gateway_add_own(bridge->gateway, listener_address(l, i));
 		snprintf(line, sizeof(line), "listening http %s", listener_address(l, i));
 		say(line);
 	}
@@ -134,6 +154,10 @@ int main(int argc, char **argv)
 	struct rpc *rpc = rpc_new(&(struct rpc_options){c.server, (int)c.threads, c.server_tls});
 	if (!rpc)
 		return 1;
+	struct gateway *gateway = make_gateway(&c, rpc);
+	if (!gateway)
+		return 1;
+	gateway_open(gateway);
 	struct router *router = router_new();
 	router_add(router, api_methods, api_method_count);
 	router_add(router, probe_methods, PROBE_COUNT);
@@ -144,6 +168,7 @@ int main(int argc, char **argv)
 		.documents = documents,
 		.front = {c.known_hosts, c.origins.count ? c.origins.items : none,
 			(size_t)c.body_limit, c.tls_cert != NULL},
+		.gateway = gateway,
 		.rpc = rpc,
 		.rpc_timeout_ms = c.rpc_timeout_ms,
 		.keepalive_ms = c.keepalive_ms,
@@ -156,12 +181,14 @@ int main(int argc, char **argv)
 	bool served = l != NULL;
 	if (served) {
 		run(rpc, &stop);
-		end(&l, rpc);
+		end(&l, &bridge);
 	} else {
 		rpc_stop(rpc);
 	}
 	admin_close(&admin);
+	gateway_close(gateway);
 	rpc_free(&rpc);
+	gateway_free(&gateway);
 	tls_close();
 	router_free(&router);
 	documents_free(&documents);

@@ -229,6 +229,32 @@ static void refuse_native(struct buffer *out, const struct refusal *r)
 	reply_status(out, r->status, r->details);
 }
 
+/* As moleculer-web names them. */
+static const struct {
+	int http;
+	const char *name, *type;
+} GATEWAY[] = {
+	{400, "BadRequestError", "BAD_REQUEST"}, {401, "UnAuthorizedError", "INVALID_TOKEN"},
+	{403, "ForbiddenError", "FORBIDDEN"}, {404, "ServiceNotFoundError", "SERVICE_NOT_FOUND"},
+	{413, "PayloadTooLarge", "PAYLOAD_TOO_LARGE"},
+	{429, "RateLimitExceeded", "RATE_LIMIT_EXCEEDED"},
+	{501, "NotImplementedError", "NOT_IMPLEMENTED"}, {502, "BadGatewayError", "BAD_GATEWAY"},
+	{503, "ServiceUnavailableError", "SERVICE_UNAVAILABLE"},
+	{504, "RequestTimeoutError", "REQUEST_TIMEOUT"},
+	{508, "LoopDetectedError", "LOOP_DETECTED"},
+	{0, "MoleculerError", "REQUEST_REFUSED"}, /* the last one */
+};
+
+static void refuse_gateway(struct buffer *out, const struct refusal *r)
+{
+	size_t i = 0;
+	while (GATEWAY[i].http && GATEWAY[i].http != r->http)
+		i++;
+	buffer_printf(out, "{\"name\":\"%s\",\"message\":", GATEWAY[i].name);
+	json_write_string(out, text_of(r->status->message));
+	buffer_printf(out, ",\"code\":%d,\"type\":\"%s\"}", r->http, GATEWAY[i].type);
+}
+
 static const struct profile PROFILES[] = {
 	[API_NATIVE] = {false, false, "", refuse_native},
 	[API_FATE] = {true, true, "\"retcode\":0,\"retmsg\":\"success\"", refuse_fate},
@@ -242,6 +268,7 @@ static const struct profile PROFILES[] = {
 	[API_LOG] = {false, true, "\"message\":\"success\",\"status\":200", refuse_log, true},
 	[API_MW_NUMBER] = {false, true,
 		"\"code\":200,\"message\":\"success\",\"mssage\":\"success\"", refuse_mw_number},
+	[API_GATEWAY] = {false, true, "", refuse_gateway},
 };
 
 static const struct profile *profile_of(enum api_profile profile)
@@ -294,14 +321,19 @@ static bool write_message(struct buffer *out, const struct profile *p,
 	return true;
 }
 
-static void reply_bytes(struct reply *r, struct arena *a, const Google__Api__HttpBody *body)
+static void reply_bytes(
+	struct reply *r, struct arena *a, const Google__Api__HttpBody *body, bool page)
 {
 	/* A third party's, maybe: no browser shall take them for a page of ours. */
-	static const struct reply_header headers[] = {{"Content-Security-Policy", "sandbox"}, {0}};
+	static const struct reply_header foreign[] = {{"Content-Security-Policy", "sandbox"}, {0}};
+	static const struct reply_header own[] = {
+		{"Content-Security-Policy", "default-src 'none'; form-action 'self'; "
+					    "base-uri 'none'; frame-ancestors 'none'"},
+		{"Cache-Control", "no-store"}, {0}};
 	*r = (struct reply){.http = 200,
 		.body = {(const char *)body->data.data, body->data.len},
 		.content_type = form_bytes_type(a, body->content_type),
-		.headers = headers};
+		.headers = page ? own : foreign};
 }
 
 void reply_message(struct reply *r, struct arena *a, const struct api_method *method,
@@ -310,7 +342,7 @@ void reply_message(struct reply *r, struct arena *a, const struct api_method *me
 	struct buffer out = {.arena = a};
 	struct status status;
 	if (form_is_bytes(method, route)) {
-		reply_bytes(r, a, (const Google__Api__HttpBody *)message);
+		reply_bytes(r, a, (const Google__Api__HttpBody *)message, method->page);
 		return;
 	}
 	buffer_reserve(&out, 512);
@@ -371,6 +403,13 @@ void reply_front(
 {
 	struct status status = {.code = code_of_front(http), .message = reason};
 	refuse(r, a, profile_of(profile), &(struct refusal){&status, http, {0}});
+}
+
+void reply_gateway(struct reply *r, struct arena *a, int http, const char *reason)
+{
+	reply_front(r, a, API_GATEWAY, http, reason);
+	r->challenges = http == 401 ? CHALLENGES : NULL;
+	r->retry_after = http == 429 || http == 503 ? "1" : NULL;
 }
 
 void reply_options(struct reply *r, const char *allow)

@@ -6,6 +6,8 @@
 #ifndef JUNCTION_BRIDGE_REPLY_H
 #define JUNCTION_BRIDGE_REPLY_H
 
+#include <sys/types.h>
+
 #include "base/status.h"
 #include "proto/runtime/api.h"
 
@@ -15,11 +17,23 @@ struct reply_header {
 
 struct stream;
 
+/* Where a reply's body comes from, piece by piece: how many bytes, or as stream_take() says. */
+struct reply_source {
+	ssize_t (*take)(void *arg, char *bytes, size_t room);
+	void *arg;
+	uint64_t size;                       /* REPLY_UNKNOWN: it is not known */
+	const struct reply_header *trailers; /* set by the time of its end; NULL: none */
+};
+#define REPLY_UNKNOWN UINT64_MAX
+
 struct reply {
 	int http; /* status */
 	struct text body;
 	struct stream *stream;              /* where the body comes from instead, or NULL */
 	bool endless;                       /* no stream, but the headers of one, for HEAD */
+	struct reply_source *source;        /* the same of what is no stream of ours, or NULL */
+	bool foreign;                       /* a node's: it has the headers that it has */
+	bool upgrade;                       /* 101: the socket is taken over */
 	const char *content_type;           /* NULL: JSON */
 	const char *allow;                  /* of 405 and OPTIONS, else NULL */
 	const char *const *challenges;      /* WWW-Authenticate, up to NULL; or NULL */
@@ -41,6 +55,9 @@ void reply_refusal(struct reply *r, struct arena *a, enum api_profile profile,
 /* A refusal before any method was reached, with that HTTP status whatever the profile says. */
 void reply_front(
 	struct reply *r, struct arena *a, enum api_profile profile, int http, const char *reason);
+
+/* A refusal of the gateway's with that HTTP status. */
+void reply_gateway(struct reply *r, struct arena *a, int http, const char *reason);
 
 /* 405, or what stands for it in the profile. */
 void reply_wrong_verb(

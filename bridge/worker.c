@@ -40,6 +40,7 @@ static bool run_daemon(void *worker)
 	if (!w->due)
 		return false;
 	w->due = false;
+	w->runs++;
 	MHD_run(w->daemon);
 	if (MHD_get_timeout(w->daemon, &wait) == MHD_YES && !wait)
 		w->due = true;

@@ -24,6 +24,7 @@ struct worker {
 	struct loop_timer *timer;
 	struct uv_poll_s *poll;
 	unsigned ticks;
+	unsigned runs;          /* of the daemon */
 	bool due;               /* the daemon is to be run */
 	atomic_int connections; /* taken, and not gone yet */
 };
