@@ -11,7 +11,7 @@ import programs
 
 class RawUpstream:
     """serve(connection, request) runs for each request; the connection is closed when it says so by
-    returning True, or when the other side has gone."""
+    returning True, or when the other side has gone. With serve.head_only it reads the body itself."""
 
     def __init__(self, serve, port=0):
         self.serve = serve
@@ -27,7 +27,8 @@ class RawUpstream:
         return self
 
     def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # a test may have ended it before
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def accept(self):
@@ -39,7 +40,7 @@ class RawUpstream:
 
     def run(self, connection):
         with contextlib.suppress(OSError), connection:
-            while request := read_request(connection):
+            while request := read_request(connection, getattr(self.serve, "head_only", False)):
                 with self.lock:
                     self.requests.append(request)
                 if self.serve(connection, request):
@@ -62,7 +63,7 @@ class RawUpstream:
         return before
 
 
-def read_request(connection):
+def read_request(connection, head_only=False):
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
@@ -71,7 +72,7 @@ def read_request(connection):
         data += more
     head, body = data.split(b"\r\n\r\n", 1)
     length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n")
-                   if line.lower().startswith(b"content-length:")), 0)
+                   if line.lower().startswith(b"content-length:") and not head_only), 0)
     while len(body) < length:
         more = connection.recv(65536)
         if not more:
