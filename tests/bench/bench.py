@@ -19,8 +19,14 @@ Areas; without one, all:
   json      JSON to message to JSON, defaults written: megabytes of JSON in, per second of CPU
             time, for a small and a large message, beside C++ protobuf's JsonStringToMessage and
             MessageToJsonString                                        goal: 1
-  gateway   GetServer over HTTP, 16 and 100 connections, beside grpc-gateway in front of the same
+  grpc-gateway
+            GetServer over HTTP, 16 and 100 connections, beside grpc-gateway in front of the same
             server; both over TCP, neither with an access log          goal: 2
+  gateway   /api/{service}/..., open and authorized, GET of 100 bytes, POST of 1 KiB, 100 KiB and
+            2 MiB, 1, 16, 100 and 1,000 connections, beside nginx's proxy_pass to the same upstream
+                                                                       goal at 100: 0.6
+            and beside moleculer-web in front of a remote service over NATS
+                                                                       goal at 100: 3
   reader    ApiReader's Download and Upload of 1 GiB, over HTTP and gRPC, beside curl straight to
             the third party, one in Python and one in C that is never the bottleneck; with the
             memory that server and bridge grow by                      goal: 0.7
@@ -48,6 +54,12 @@ Areas; without one, all:
                                                                        goal: 0.9
             matching an event against 1,000 and 10,000 patterns beside 10
                                                                        no goal; flat is 1
+  notice    deliveries a second that Send accepts, durable, 1, 100 and 1,000 recipients each, beside
+            pgbench's single-row INSERTs of the same row by 64 clients  goal: 2
+            from Send to the receipt by WatchInbox, beside Send to its answer
+                                                                       no goal
+            mails a second into a local SMTP sink, 8 connections, beside curl told of all mails at
+            once, 1 and 8 at a time                                    no goal
   stream    a million messages of one number by a server stream: gRPC beside a bare C core stream,
             NDJSON and SSE through the bridge beside gRPC              no goal: for orientation
 
@@ -70,8 +82,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-AREAS = ["rpc", "register", "heartbeat", "watch", "call", "lookup", "bridge", "json", "gateway",
-         "reader", "audit", "auth", "event", "stream"]
+AREAS = ["rpc", "register", "heartbeat", "watch", "call", "lookup", "bridge", "json",
+         "grpc-gateway", "gateway", "reader", "audit", "auth", "event", "notice", "stream"]
 
 
 def arguments():
@@ -97,9 +109,11 @@ import area_call  # noqa: E402
 import area_calls  # noqa: E402
 import area_event  # noqa: E402
 import area_gateway  # noqa: E402
+import area_grpc_gateway  # noqa: E402
 import area_heartbeat  # noqa: E402
 import area_json  # noqa: E402
 import area_lookup  # noqa: E402
+import area_notice  # noqa: E402
 import area_reader  # noqa: E402
 import area_stream  # noqa: E402
 import area_watch  # noqa: E402
@@ -210,9 +224,11 @@ def main():
             "heartbeat": area_heartbeat.measure_heartbeat, "watch": area_watch.measure_watch,
             "call": area_call.measure_call, "lookup": area_lookup.measure_lookup,
             "bridge": area_calls.measure_bridge, "json": area_json.measure_json,
+            "grpc-gateway": area_grpc_gateway.measure_grpc_gateway,
             "gateway": area_gateway.measure_gateway, "reader": area_reader.measure_reader,
             "audit": area_audit.measure_audit, "auth": area_auth.measure_auth,
-            "event": area_event.measure_event, "stream": area_stream.measure_stream}
+            "event": area_event.measure_event, "notice": area_notice.measure_notice,
+            "stream": area_stream.measure_stream}
     with contextlib.ExitStack() as stack:
         bench = Bench(stack)
         for area in [OPTIONS.area] if OPTIONS.area else AREAS:

@@ -92,11 +92,26 @@ def curl_stream(url, accept, count):
 
 
 def wrk(seconds, address, path, body, connections):
+    return _wrk(seconds, address, path, f"wrk.method='POST' wrk.body='{body}'", connections)
+
+
+def wrk_sized(seconds, address, path, size, connections, authorization):
+    """GET, or POST of a JSON text of that size."""
+    script = "wrk.headers['Content-Type']='application/json' "
+    if size:
+        script += f"""wrk.method='POST' wrk.body='{{"data":"'..string.rep('x',{size - 11})..'"}}' """
+    if authorization:
+        script += f"wrk.headers['Authorization']='{authorization}'"
+    return _wrk(seconds, address, path, script, connections)
+
+
+def _wrk(seconds, address, path, text, connections):
     with tempfile.NamedTemporaryFile("w", suffix=".lua", prefix="jb-") as script:
-        script.write(f"wrk.method='POST' wrk.body='{body}'")
+        script.write(text)
         script.flush()
+        # What is slow is in the latencies, not an error.
         told = run("wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s",
-                   "--latency", "-s", script.name, f"http://{address}{path}")
+                   "--timeout", "60s", "--latency", "-s", script.name, f"http://{address}{path}")
     if "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError("wrk saw an answer other than 2xx:\n" + told)
 

@@ -18,7 +18,7 @@
 
 #include "base/check.h"
 
-enum { THREADS = 2 };
+enum { THREADS = 2, CONNECTIONS = 10000 };
 
 static const char text[] =
 	"{\"code\":\"200\",\"message\":\"success\",\"result\":{\"id\":1,\"name\":"
@@ -85,8 +85,9 @@ int main(int argc, char **argv)
 		.sin_port = htons(argc > 1 ? (uint16_t)atoi(argv[1]) : 0)};
 	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
 		answer, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_THREAD_POOL_SIZE, THREADS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(argc > 1 ? BLOCK : 4 * BLOCK) / 8,
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_LISTEN_BACKLOG_SIZE,
+		(unsigned)SOMAXCONN, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)(argc > 1 ? BLOCK : 4 * BLOCK) / 8, MHD_OPTION_END);
 	CHECK(daemon);
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
 	CHECK(info);
