@@ -29,6 +29,7 @@
 
 struct block {
 	alignas(max_align_t) struct block *next;
+	size_t size; /* bytes behind it */
 };
 
 struct arena {
@@ -81,11 +82,19 @@ void arena_clear(struct arena *a)
 	make_empty(a, a->cap);
 }
 
+void arena_wipe(struct arena *a)
+{
+	for (struct block *block = a->blocks; block; block = block->next)
+		explicit_bzero(block + 1, block->size);
+	explicit_bzero(a->first, first_size);
+}
+
 static char *add_block(struct arena *a, size_t size)
 {
 	struct block *block = check_malloc(sizeof(*block) + size);
 
 	block->next = a->blocks;
+	block->size = size;
 	a->blocks = block;
 	return (char *)(block + 1);
 }

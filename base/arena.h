@@ -24,6 +24,8 @@ void arena_free(struct arena **arena); /* NULL allowed; clears the pointer */
 /* As new: all that was handed out is gone, the overdraft forgotten. Memory for small use is kept.
  */
 void arena_clear(struct arena *a);
+/* Overwrites all that was handed out, which held secrets: before it is cleared or freed. */
+void arena_wipe(struct arena *a);
 
 /* Aligned for any object, not zeroed. size 0 gives a unique pointer. */
 void *arena_alloc(struct arena *a, size_t size);

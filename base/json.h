@@ -62,5 +62,9 @@ void json_write_on_one_line(struct buffer *b, struct text json);
 void json_write_name(struct buffer *b, struct text name);
 /* Appends a comma unless the last byte opens an object or an array or is a colon. */
 void json_write_comma(struct buffer *b);
+/* A member whole: a string, null if it is empty; a number; true or false. */
+void json_write_text_member(struct buffer *b, const char *name, struct text value);
+void json_write_number_member(struct buffer *b, const char *name, int64_t number);
+void json_write_bool_member(struct buffer *b, const char *name, bool value);
 
 #endif

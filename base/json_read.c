@@ -97,17 +97,6 @@ static bool hex4(struct text text, size_t at, uint32_t *code)
 	return true;
 }
 
-static char *put_utf8(char *to, uint32_t code)
-{
-	int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
-
-	*to++ = (char)(lead[more] | code >> (6 * more));
-	while (more--)
-		*to++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
-	return to;
-}
-
 /* \uXXXX at r->at, or two of them for a character beyond U+FFFF. */
 static bool read_code(struct reader *r, char **to)
 {
@@ -125,7 +114,7 @@ static bool read_code(struct reader *r, char **to)
 		code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
 		r->at += 6;
 	}
-	*to = put_utf8(*to, code);
+	*to = text_put_utf8(*to, code);
 	return true;
 }
 

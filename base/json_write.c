@@ -89,3 +89,24 @@ void json_write_on_one_line(struct buffer *b, struct text json)
 	}
 	b->size = (size_t)(to - b->data);
 }
+
+void json_write_text_member(struct buffer *b, const char *name, struct text value)
+{
+	json_write_name(b, text_of(name));
+	if (value.size > 0)
+		json_write_string(b, value);
+	else
+		buffer_add_text(b, TEXT("null"));
+}
+
+void json_write_number_member(struct buffer *b, const char *name, int64_t number)
+{
+	json_write_name(b, text_of(name));
+	buffer_printf(b, "%lld", (long long)number);
+}
+
+void json_write_bool_member(struct buffer *b, const char *name, bool value)
+{
+	json_write_name(b, text_of(name));
+	buffer_add_text(b, value ? TEXT("true") : TEXT("false"));
+}

@@ -95,6 +95,17 @@ size_t text_utf8_length(struct text t, size_t at)
 	return length;
 }
 
+char *text_put_utf8(char *to, uint32_t code)
+{
+	int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
+
+	*to++ = (char)(lead[more] | code >> (6 * more));
+	while (more--)
+		*to++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
+	return to;
+}
+
 bool text_has_control(struct text t)
 {
 	for (size_t i = 0; i < t.size; i++) {

@@ -42,6 +42,8 @@ struct text text_trim(struct text t); /* without ASCII blanks at both ends */
 size_t text_utf8_error(struct text t);
 /* Bytes of the well-formed UTF-8 character that starts at offset at (1 to 4), or 0 if none does. */
 size_t text_utf8_length(struct text t, size_t at);
+/* Writes a character that is no surrogate, of 1 to 4 bytes; returns what is behind it. */
+char *text_put_utf8(char *to, uint32_t code);
 /* Control characters: C0, DEL, and C1 as UTF-8 writes it. */
 bool text_has_control(struct text t);
 

@@ -51,6 +51,18 @@ CREATE SCHEMA event;
 COMMENT ON SCHEMA event IS 'Events, who gets them, and how each delivery went. event, delivery and transition are only ever added to, and dropped by months as a whole.';
 
 --
+-- Name: notice; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA notice;
+
+--
+-- Name: SCHEMA notice; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA notice IS 'Notices, whom they are for, and how each delivery went. notice, delivery and attempt are dropped by months as a whole.';
+
+--
 -- Name: registry; Type: SCHEMA; Schema: -; Owner: -
 --
 
@@ -170,6 +182,71 @@ CREATE TYPE event.target AS ENUM (
 --
 
 COMMENT ON TYPE event.target IS 'Where a subscription''s events go: pull: who asks for them; stream: Subscribe; url, service: they are pushed by HTTP.';
+
+--
+-- Name: decision; Type: TYPE; Schema: notice; Owner: -
+--
+
+CREATE TYPE notice.decision AS (
+	place integer,
+	outcome text,
+	thing text,
+	users text[],
+	channels text[],
+	channel_ids integer[],
+	template_version integer,
+	personal boolean,
+	deliveries bigint,
+	at_once boolean,
+	room bigint,
+	room_before bigint
+);
+
+--
+-- Name: TYPE decision; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TYPE notice.decision IS 'What becomes of one of many sends. outcome: sent, or why not, and thing: the one that is wrong. at_once: its deliveries are made with it, and not in parts. room: how many positions it takes; room_before: those before it.';
+
+--
+-- Name: portion; Type: TYPE; Schema: notice; Owner: -
+--
+
+CREATE TYPE notice.portion AS (
+	notice_position bigint,
+	first bigint,
+	namespace text,
+	users text[],
+	channels text[],
+	channel_ids integer[]
+);
+
+--
+-- Name: TYPE portion; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TYPE notice.portion IS 'Deliveries to be made: of which notice, from which position on, to whom, on which channels.';
+
+--
+-- Name: state; Type: TYPE; Schema: notice; Owner: -
+--
+
+CREATE TYPE notice.state AS ENUM (
+    'waiting',
+    'sending',
+    'sent',
+    'delivered',
+    'read',
+    'failed',
+    'unknown',
+    'cancelled'
+);
+
+--
+-- Name: TYPE state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TYPE notice.state IS 'waiting: to be sent when due. sending: somebody does, until due. sent: the provider took it. delivered: it has arrived. read: the recipient has seen it. failed: it was not sent, or has not arrived. unknown: it may have been sent. cancelled: it was not sent.';
 
 --
 -- Name: begin_transfers(uuid[], text[], text[], text[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: api_reader; Owner: -
@@ -4442,7 +4519,7 @@ CREATE FUNCTION event.leave_member(name text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     BEGIN ATOMIC
- DELETE FROM event.member AS m
+ DELETE FROM event.member m
    WHERE (m.name = leave_member.name);
 END;
 
@@ -5312,6 +5389,2843 @@ END $$;
 COMMENT ON FUNCTION event.write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) IS 'Writes a batch of entries, one array element each; times: NULL for the receipt; roles: the text of an array. Gives for each its place from 1 and its time, milliseconds since 1970.';
 
 --
+-- Name: add_members(text, text, text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.add_members(of_namespace text, of_group text, users text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO notice.group_member (namespace, group_name, user_name)
+	SELECT of_namespace, of_group, u FROM unnest(users) AS u ON CONFLICT DO NOTHING
+$$;
+
+--
+-- Name: FUNCTION add_members(of_namespace text, of_group text, users text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.add_members(of_namespace text, of_group text, users text[]) IS 'Adds those that are not in the group yet.';
+
+--
+-- Name: audit_channel(); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.audit_channel() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	caller json := nullif(current_setting('junction.caller', true), '')::json;
+	node text := coalesce(nullif(caller ->> 'node', ''), 'postgresql');
+	channel notice.channel := coalesce(NEW, OLD);
+	changed text[] := ARRAY(SELECT n.key FROM jsonb_each(to_jsonb(NEW)) AS n
+		WHERE n.value IS DISTINCT FROM to_jsonb(OLD) -> n.key
+			AND n.key NOT IN ('updated_at', 'secrets_key_id', 'secret_names')
+			AND n.key NOT LIKE 'author_%' ORDER BY n.key);
+BEGIN
+	PERFORM audit.append(ARRAY[gen_random_uuid()], ARRAY[NULL::timestamptz],
+		ARRAY[CASE TG_OP WHEN 'INSERT' THEN 1 WHEN 'UPDATE' THEN 2 ELSE 3 END], ARRAY[0],
+		ARRAY['notice'::audit.severity], ARRAY['junction.notice'], ARRAY[node],
+		ARRAY['channel ' || CASE TG_OP WHEN 'INSERT' THEN 'added' WHEN 'UPDATE' THEN 'changed'
+			ELSE 'removed' END], ARRAY['channel:' || channel.name],
+		ARRAY[CASE WHEN caller IS NULL THEN 'postgresql:' || session_user
+			ELSE nullif(caller ->> 'user', '') END],
+		ARRAY[nullif(caller ->> 'application', '')],
+		ARRAY[CASE WHEN caller ->> 'roles' NOT IN ('', '{}') THEN caller ->> 'roles' END],
+		ARRAY[nullif(caller ->> 'address', '')], ARRAY[node],
+		ARRAY[nullif(caller ->> 'trace', '')],
+		ARRAY[json_build_object('changed', CASE TG_OP WHEN 'UPDATE' THEN changed END,
+			'old', notice.shown_channel(OLD), 'new', notice.shown_channel(NEW))],
+		ARRAY[NULL::text], ARRAY[NULL::bytea], ARRAY[NULL::bigint]);
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION audit_channel(); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.audit_channel() IS 'Of a trigger: writes a change of a channel into the audit (namespace junction.notice; opt_type 1 added, 2 changed, 3 removed; target "channel:NAME"; ext: the channel before and after, and which columns have changed, without what settings and secrets hold). Who: as auth.act_as() says, else the database''s user.';
+
+--
+-- Name: cancel_some(bigint, text, bigint, integer, json); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.cancel_some(of_position bigint, of_channel text, after bigint, looked integer, caller json) RETURNS TABLE(r_cancelled bigint, r_last bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	moment timestamptz := clock_timestamp();
+	lowest bigint := after;
+	up_to bigint;
+	counted integer;
+BEGIN
+	-- What is still to be made is made first, and cancelled before anybody sees it.
+	IF EXISTS (SELECT FROM notice.part p WHERE p.notice_position = of_position) THEN
+		PERFORM notice.lock_positions();
+		SELECT p.last_value INTO lowest FROM notice.last_position p;
+		PERFORM notice.spread(of_position);
+		SELECT p.last_value INTO up_to FROM notice.last_position p;
+		r_last := after;
+	ELSE
+		SELECT max(c.position), count(*) INTO up_to, counted
+		FROM (SELECT d.position FROM notice.delivery d
+			WHERE d.notice_position = of_position AND d.position > after
+			ORDER BY d.position LIMIT looked) c;
+		IF counted = looked THEN
+			r_last := up_to;
+		END IF;
+	END IF;
+	WITH wanted AS MATERIALIZED (
+		SELECT d.position FROM notice.delivery d
+		WHERE d.notice_position = of_position AND d.position > lowest AND d.position <= up_to
+			AND d.due IS NOT NULL AND (of_channel IS NULL OR d.channel = of_channel)
+		ORDER BY d.position FOR UPDATE),
+	ended AS (
+		UPDATE notice.delivery d SET cancelled = true,
+			state = CASE d.state WHEN 'waiting' THEN 'cancelled' ELSE d.state END,
+			at = CASE d.state WHEN 'waiting' THEN moment ELSE d.at END,
+			due = CASE WHEN d.state <> 'waiting' THEN d.due END
+		FROM wanted w
+		WHERE d.position = w.position AND d.position > lowest AND d.position <= up_to
+		RETURNING d.state)
+	SELECT count(*) FILTER (WHERE e.state = 'cancelled') INTO r_cancelled FROM ended e;
+	IF r_cancelled > 0 THEN
+		PERFORM notice.record_change(caller, of_position, 'notice cancelled', json_strip_nulls(
+			json_build_object('count', r_cancelled, 'channel', of_channel)));
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION cancel_some(of_position bigint, of_channel text, after bigint, looked integer, caller json); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.cancel_some(of_position bigint, of_channel text, after bigint, looked integer, caller json) IS 'Cancels deliveries of a notice that wait, on a channel if that is not NULL, having looked at so many behind a position; those that are being sent, or asked about, end as they do, but are not sent again. As long as deliveries of it are still to be made, a step makes one part of them instead, those of site included, and cancels these. Gives how many it cancelled, and behind what to go on; NULL: there are no more. Each step that cancels some is in the audit.';
+
+--
+-- Name: change_group(text, text, text[], text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.change_group(of_namespace text, of_group text, added text[], removed text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS $$
+BEGIN
+	PERFORM FROM notice.group_name g WHERE g.namespace = of_namespace AND g.name = of_group FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no group %s', of_group);
+	END IF;
+	PERFORM notice.add_members(of_namespace, of_group, added);
+	DELETE FROM notice.group_member m USING unnest(removed) AS u
+	WHERE m.namespace = of_namespace AND m.group_name = of_group AND m.user_name = u;
+	RETURN notice.count_members(of_namespace, of_group);
+END $$;
+
+--
+-- Name: FUNCTION change_group(of_namespace text, of_group text, added text[], removed text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.change_group(of_namespace text, of_group text, added text[], removed text[]) IS 'Adds members to a group, then removes some. Gives how many it has. JN404 if there is no such group.';
+
+--
+-- Name: claim(integer, text, bigint, bigint, bigint[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.claim(of_channel integer, of_node text, of_number bigint, doubtful_ms bigint, held bigint[]) RETURNS SETOF bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+	now_ timestamptz := clock_timestamp();
+	lost_positions bigint[];
+	lost_numbers integer[];
+BEGIN
+	-- Waits for whoever takes just now.
+	INSERT INTO notice.charge AS h (channel_id, node, number)
+	SELECT c.id, of_node, of_number FROM notice.channel c WHERE c.id = of_channel
+	ON CONFLICT ON CONSTRAINT charge_pkey DO UPDATE SET node = excluded.node, number = excluded.number;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	IF doubtful_ms IS NOT NULL THEN
+		SELECT array_agg(d.position), array_agg(d.attempts) INTO lost_positions, lost_numbers
+		FROM notice.delivery d
+		WHERE d.channel_id = of_channel AND d.due > now_ - doubtful_ms * interval '1 millisecond'
+			AND d.state IN ('sending', 'sent', 'unknown') AND d.position <> ALL (held);
+		PERFORM notice.give_back(of_node, lost_positions, lost_numbers);
+	END IF;
+	RETURN QUERY
+	SELECT (date_part('epoch', now_ - u.at) * 1000)::bigint - c.timeout_ms
+	FROM notice.quota_use u JOIN notice.channel c ON c.id = u.channel_id
+	WHERE u.channel_id = of_channel AND c.quota > 0
+		AND u.at > now_ - (c.quota_ms + c.timeout_ms) * interval '1 millisecond'
+	ORDER BY u.at;
+END $$;
+
+--
+-- Name: FUNCTION claim(of_channel integer, of_node text, of_number bigint, doubtful_ms bigint, held bigint[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.claim(of_channel integer, of_node text, of_number bigint, doubtful_ms bigint, held bigint[]) IS 'From now on only this server, with this number, takes deliveries of a channel. doubtful_ms: so long ago it asked for some and got no answer; what it took since then and does not hold is given back; NULL: it did not. Gives for each message that counts against the channel''s quota how many milliseconds ago it had ended at the latest, the oldest first; negative: it may be under way.';
+
+--
+-- Name: close_deleted(integer, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.close_deleted(of_channel integer, most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+	now_ timestamptz := clock_timestamp();
+	closed bigint;
+BEGIN
+	IF EXISTS (SELECT FROM notice.channel c WHERE c.id = of_channel) THEN
+		RETURN 0;
+	END IF;
+	WITH gone AS (
+		UPDATE notice.delivery d
+		SET state = CASE d.state WHEN 'waiting' THEN 'failed' WHEN 'sending' THEN 'unknown' ELSE d.state END,
+			at = CASE WHEN d.state IN ('waiting', 'sending') THEN now_ ELSE d.at END,
+			due = NULL,
+			code = CASE d.state WHEN 'waiting' THEN 'channel_deleted' WHEN 'sending' THEN 'server_lost'
+				ELSE d.code END,
+			text = CASE d.state WHEN 'waiting' THEN 'the channel was deleted'
+				WHEN 'sending' THEN 'its server ended while it sent it' ELSE d.text END
+		WHERE d.position = ANY (ARRAY(SELECT x.position FROM notice.delivery x
+				WHERE x.channel_id = of_channel AND x.due IS NOT NULL
+					AND (x.state <> 'sending' OR x.due <= now_)
+				ORDER BY x.due, x.position LIMIT most FOR UPDATE SKIP LOCKED))
+		RETURNING d.position, d.attempts, d.code, d.text, d.state),
+	ended AS (
+		UPDATE notice.attempt a SET state = 'unknown', code = g.code, text = g.text
+		FROM gone g WHERE g.code = 'server_lost' AND a.position = g.position AND a.number = g.attempts
+			AND a.state = 'sending')
+	SELECT count(*) INTO closed FROM gone;
+	RETURN closed;
+END $$;
+
+--
+-- Name: FUNCTION close_deleted(of_channel integer, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.close_deleted(of_channel integer, most integer) IS 'What waits for a channel that was deleted fails, what a server died in is unknown, nobody is asked any more: so many deliveries at most. How many it did; 0 if the channel is there.';
+
+--
+-- Name: conclude(text, bigint[], integer[], notice.state[], boolean[], boolean[], boolean[], bigint[], bigint[], double precision[], text[], text[], text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.conclude(of_node text, positions bigint[], numbers integer[], outcomes notice.state[], untried boolean[], repeats boolean[], throttled boolean[], pauses_ms bigint[], asks_ms bigint[], latencies_ms double precision[], message_ids text[], codes text[], texts text[]) RETURNS TABLE(r_place integer, r_due_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+	now_ timestamptz;
+BEGIN
+	PERFORM FROM notice.delivery d WHERE d.position = ANY (positions) ORDER BY d.position FOR UPDATE;
+	IF true = ANY (untried) THEN
+		PERFORM notice.give_back(of_node, array_agg(i.position), array_agg(i.number))
+		FROM unnest(positions, numbers, untried) AS i (position, number, untried) WHERE i.untried;
+	END IF;
+	now_ := clock_timestamp();
+	RETURN QUERY
+	WITH told AS MATERIALIZED (
+		SELECT i.*, d.state AS was, d.tries, d.cancelled, a.asked, s.at AS sent_at,
+			(SELECT c.schedule_ms[d.tries + 1] FROM notice.channel c WHERE c.id = d.channel_id) AS next_ms,
+			d.attempts = i.number AND CASE WHEN a.asked THEN d.state IN ('sent', 'unknown')
+				ELSE d.state IN ('sending', 'waiting', 'unknown') END AS counts
+		FROM unnest(positions, numbers, outcomes, untried, repeats, throttled, pauses_ms, asks_ms,
+			latencies_ms, message_ids, codes, texts) WITH ORDINALITY AS i (position, number, outcome,
+			untried, repeats, throttled, pause_ms, ask_ms, latency_ms, message_id, code, text, place)
+		CROSS JOIN LATERAL (SELECT * FROM notice.delivery x WHERE x.position = i.position OFFSET 0) d
+		-- What it says counts once, and more than that the lease had run out.
+		CROSS JOIN LATERAL (SELECT x.asked FROM notice.attempt x WHERE x.position = i.position
+			AND x.number = i.number AND x.node = of_node
+			AND (x.state = 'sending' OR x.code = 'server_lost') OFFSET 0) a
+		CROSS JOIN LATERAL (SELECT max(x.at) AS at FROM notice.attempt x
+			WHERE x.position = i.position AND NOT x.asked) s
+		WHERE NOT i.untried),
+	decided AS (
+		SELECT t.*, CASE
+				WHEN t.outcome = 'unknown' AND t.asked THEN t.was
+				WHEN t.outcome = 'unknown' AND t.repeats AND t.next_ms IS NOT NULL AND NOT t.cancelled
+					THEN 'waiting'
+				WHEN t.outcome <> 'waiting' THEN t.outcome
+				WHEN t.cancelled THEN 'cancelled'
+				WHEN t.throttled OR t.next_ms IS NOT NULL THEN 'waiting'
+				ELSE 'failed' END::notice.state AS state
+		FROM told t),
+	timed AS (
+		SELECT d.*, CASE
+				WHEN d.state = 'waiting' AND d.throttled THEN now_ + d.pause_ms * interval '1 millisecond'
+				WHEN d.state = 'waiting'
+					THEN now_ + d.next_ms * (0.9 + 0.2 * random()) * interval '1 millisecond'
+				WHEN d.state IN ('sent', 'unknown') AND d.ask_ms > 0
+					AND now_ + d.ask_ms * interval '1 millisecond' <= d.sent_at + interval '24 hours'
+					THEN now_ + d.ask_ms * interval '1 millisecond' END AS due
+		FROM decided d),
+	ended AS (
+		UPDATE notice.attempt a
+		SET state = t.state, latency_ms = t.latency_ms, message_id = t.message_id, code = t.code,
+			text = t.text
+		FROM timed t WHERE a.position = t.position AND a.number = t.number),
+	moved AS (
+		UPDATE notice.delivery d
+		SET state = CASE WHEN t.counts THEN t.state ELSE d.state END,
+			at = CASE WHEN t.counts AND d.state <> t.state THEN now_ ELSE d.at END,
+			due = CASE WHEN t.counts THEN t.due ELSE d.due END,
+			tries = CASE WHEN t.counts AND t.state IN ('waiting', 'failed') AND t.outcome IN ('waiting', 'unknown')
+					AND NOT t.throttled
+				THEN d.tries + 1 ELSE d.tries END,
+			message_id = CASE WHEN t.counts THEN coalesce(t.message_id, d.message_id)
+				ELSE coalesce(d.message_id, t.message_id) END,
+			code = CASE WHEN t.counts THEN t.code ELSE d.code END,
+			text = CASE WHEN t.counts THEN t.text ELSE d.text END
+		FROM timed t WHERE d.position = t.position)
+	SELECT t.place::integer, event.due_ms(t.due) FROM timed t
+	WHERE t.counts AND t.due IS NOT NULL
+	UNION ALL
+	SELECT i.place::integer, 0 FROM unnest(untried) WITH ORDINALITY AS i (untried, place) WHERE i.untried;
+END $$;
+
+--
+-- Name: FUNCTION conclude(of_node text, positions bigint[], numbers integer[], outcomes notice.state[], untried boolean[], repeats boolean[], throttled boolean[], pauses_ms bigint[], asks_ms bigint[], latencies_ms double precision[], message_ids text[], codes text[], texts text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.conclude(of_node text, positions bigint[], numbers integer[], outcomes notice.state[], untried boolean[], repeats boolean[], throttled boolean[], pauses_ms bigint[], asks_ms bigint[], latencies_ms double precision[], message_ids text[], codes text[], texts text[]) IS 'What came of a server''s attempts, one array element each. untried: it is as if the delivery had not been taken. waiting: to be tried again as the channel''s schedule says, or, throttled, after the pause; after its last time it has failed, and one that was cancelled meanwhile is. unknown, if the receiver tells repetitions, the same, but after its last time it stays unknown. sent and unknown are asked about in ask_ms, until a day after it was sent. How a delivery stands that has moved on meanwhile, by a receipt, a report or a new attempt, is left as it is. Gives the places of those that something is to happen to, and in how many milliseconds. May be repeated.';
+
+--
+-- Name: content(bigint[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.content(positions bigint[]) RETURNS TABLE(r_position bigint, r_notice_id uuid, r_time_ms bigint, r_namespace text, r_sender text, r_title text, r_message text, r_template text, r_params text, r_variants json, r_reply boolean, r_personal boolean, r_trace_id text, r_attachments json, r_bytes bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+	SELECT n.position, n.notice_id, event.milliseconds(n.time), n.namespace, n.sender, n.title, n.message,
+		n.template, n.params, t.variants, n.reply, n.personal, n.trace_id, f.list,
+		octet_length(n.message) + coalesce(octet_length(n.params), 0)
+			+ coalesce(octet_length(t.variants::text), 0)::bigint
+	FROM notice.notice n
+	LEFT JOIN notice.template t ON t.namespace = n.namespace AND t.id = n.template
+		AND t.version = n.template_version
+	LEFT JOIN LATERAL (SELECT json_agg(json_build_object('id', a.id, 'name', a.name,
+			'content_type', a.content_type, 'size', a.size) ORDER BY i.place) AS list
+		FROM unnest(n.attachments) WITH ORDINALITY AS i (id, place)
+		JOIN notice.attachment a ON a.id = i.id) f ON n.attachments <> '{}'
+	WHERE n.position = ANY (positions) ORDER BY n.position
+$$;
+
+--
+-- Name: FUNCTION content(positions bigint[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.content(positions bigint[]) IS 'What these notices say, in order: as they were sent, with their version of their template (variants NULL: none), their attachments as a JSON list of {id, name, content_type, size} (NULL: none), and about how large that is.';
+
+--
+-- Name: count_members(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.count_members(of_namespace text, of_group text) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT count(*) FROM notice.group_member m WHERE m.namespace = of_namespace AND m.group_name = of_group
+$$;
+
+--
+-- Name: FUNCTION count_members(of_namespace text, of_group text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.count_members(of_namespace text, of_group text) IS 'How many members a group has.';
+
+--
+-- Name: count_unread(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.count_unread(of_namespace text, of_user text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+BEGIN
+	RETURN (SELECT count(*) FROM (SELECT FROM notice.delivery d
+		WHERE d.namespace = of_namespace AND d.user_name = of_user
+			AND d.channel_id IS NULL AND d.state = 'delivered' AND NOT d.hidden
+		ORDER BY d.position LIMIT 10000) u);
+END $$;
+
+--
+-- Name: FUNCTION count_unread(of_namespace text, of_user text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.count_unread(of_namespace text, of_user text) IS 'How many notices are unread in an inbox, counted up to 10,000.';
+
+--
+-- Name: count_waiting(integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.count_waiting(of_channel integer) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT count(*) FROM (SELECT FROM notice.delivery d
+		WHERE d.channel_id = of_channel AND d.due IS NOT NULL AND d.state = 'waiting' LIMIT 10000) AS d
+$$;
+
+--
+-- Name: FUNCTION count_waiting(of_channel integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.count_waiting(of_channel integer) IS 'Deliveries that wait for a channel, counted up to 10,000.';
+
+--
+-- Name: decide(text[], text[], text[], text[], text[], text[], boolean[], boolean[], text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.decide(namespaces text[], templates text[], channels text[], users text[], groups text[], param_names text[], replies boolean[], links boolean[], attachments text[]) RETURNS notice.decision[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+	RETURN ARRAY(
+	SELECT ROW(r.place, r.outcome, r.thing, r.users, r.channels, r.channel_ids, r.version, r.personal,
+		r.deliveries, r.at_once, r.room,
+		sum(r.room) OVER (ORDER BY r.place ROWS UNBOUNDED PRECEDING) - r.room)::notice.decision
+	FROM (SELECT s.*, s.deliveries <= 200 AS at_once,
+		CASE WHEN s.deliveries <= 200 THEN s.deliveries ELSE 0 END + 1 AS room
+	FROM (SELECT i.place, coalesce(f.outcome, 'sent') AS outcome, f.thing, u.names AS users,
+			n.names AS channels, c.ids AS channel_ids, t.version, coalesce(t.personal, false) AS personal,
+			cardinality(u.names)::bigint * cardinality(n.names) AS deliveries
+		FROM unnest(namespaces, templates, decide.channels, decide.users, groups, param_names, replies,
+			links, attachments) WITH ORDINALITY AS i (namespace, template, channels, users, groups,
+			param_names, reply, links, attachments, place)
+		LEFT JOIN LATERAL (SELECT x.version, x.channel, x.needed, x.personal, x.has_receipt, x.deleted
+			FROM notice.template x WHERE x.namespace = i.namespace AND x.id = i.template
+			ORDER BY x.version DESC LIMIT 1) t ON i.template IS NOT NULL
+		CROSS JOIN LATERAL (SELECT string_to_array(
+			coalesce(i.channels, nullif(t.channel, ''), 'site'), ',') AS names OFFSET 0) n
+		CROSS JOIN LATERAL (SELECT array_agg(x.id ORDER BY g.place) AS ids,
+				min(g.name) FILTER (WHERE x.id IS NULL AND g.name <> 'site') AS unknown,
+				min(x.name) FILTER (WHERE NOT x.enabled) AS disabled, min(x.name) AS outward
+			FROM unnest(n.names) WITH ORDINALITY AS g (name, place)
+			LEFT JOIN notice.channel x ON x.namespace = i.namespace AND x.name = g.name) c
+		CROSS JOIN LATERAL (SELECT CASE WHEN i.groups IS NULL THEN string_to_array(i.users, ',')
+			ELSE notice.members_of(i.namespace, string_to_array(i.groups, ',')) END AS names OFFSET 0) u
+		LEFT JOIN LATERAL (SELECT x.outcome, x.thing FROM (
+				SELECT 1 AS place, 'no template' AS outcome, i.template AS thing
+				WHERE i.template IS NOT NULL AND t.deleted IS NOT false
+				UNION ALL
+				SELECT 2, 'no group', notice.unknown_group(i.namespace, string_to_array(i.groups, ','))
+				WHERE i.groups IS NOT NULL
+				UNION ALL
+				SELECT 3, 'no channel', c.unknown
+				UNION ALL
+				SELECT 4, 'disabled', c.disabled
+				UNION ALL
+				SELECT 5, 'missing', (SELECT p.name FROM unnest(t.needed) WITH ORDINALITY AS p (name, place)
+					WHERE p.name <> ALL (coalesce(i.param_names::text[], '{}')) ORDER BY p.place LIMIT 1)
+				WHERE t.needed <> '{}'
+				UNION ALL
+				SELECT 6, 'no link', c.outward WHERE (i.reply OR t.has_receipt) AND NOT i.links
+				UNION ALL
+				SELECT 7, 'no attachment', (SELECT a.id::text
+					FROM unnest(i.attachments::uuid[]) WITH ORDINALITY AS a (id, place)
+					WHERE NOT EXISTS (SELECT FROM notice.attachment k
+						WHERE k.id = a.id AND k.namespace = i.namespace)
+					ORDER BY a.place LIMIT 1)
+				WHERE i.attachments <> '{}') x
+			WHERE x.thing IS NOT NULL ORDER BY x.place LIMIT 1) f ON true) s) r
+	ORDER BY r.place);
+END $$;
+
+--
+-- Name: FUNCTION decide(namespaces text[], templates text[], channels text[], users text[], groups text[], param_names text[], replies boolean[], links boolean[], attachments text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.decide(namespaces text[], templates text[], channels text[], users text[], groups text[], param_names text[], replies boolean[], links boolean[], attachments text[]) IS 'What becomes of sends, one array element each, in their order; parameters as notice.send''s.';
+
+--
+-- Name: delete_channel(text, text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.delete_channel(caller text, of_namespace text, of_name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM auth.act_as(caller);
+	PERFORM FROM notice.revision FOR UPDATE;
+	DELETE FROM notice.channel c WHERE c.namespace = of_namespace AND c.name = of_name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no channel %s', of_name);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION delete_channel(caller text, of_namespace text, of_name text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.delete_channel(caller text, of_namespace text, of_name text) IS 'Removes a channel; the servers end what waits for it (notice.close_deleted). JN404 if there is none. caller: as auth.act_as() takes it.';
+
+--
+-- Name: delete_from_inbox(text, text, bigint[], bigint, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.delete_from_inbox(of_namespace text, of_user text, positions bigint[], after bigint, most integer) RETURNS TABLE(r_deleted bigint, r_last bigint, r_unread bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	chosen bigint[] := positions;
+	unread boolean;
+BEGIN
+	IF positions IS NULL THEN
+		chosen := ARRAY(SELECT d.position FROM notice.delivery d
+			WHERE d.namespace = of_namespace AND d.user_name = of_user AND d.position > after
+				AND d.channel_id IS NULL AND NOT d.hidden
+			ORDER BY d.position LIMIT most);
+		IF cardinality(chosen) = most THEN
+			r_last := chosen[most];
+		END IF;
+	END IF;
+	WITH wanted AS MATERIALIZED (
+		SELECT d.position FROM notice.delivery d
+		WHERE d.position = ANY (chosen) AND d.namespace = of_namespace AND d.user_name = of_user
+			AND d.channel_id IS NULL AND NOT d.hidden AND (positions IS NOT NULL OR d.state = 'read')
+		ORDER BY d.position FOR UPDATE),
+	changed AS (
+		UPDATE notice.delivery d SET hidden = true
+		FROM wanted w WHERE d.position = w.position
+		RETURNING d.state)
+	SELECT count(*), coalesce(bool_or(c.state = 'delivered'), false) INTO r_deleted, unread FROM changed c;
+	IF unread THEN
+		PERFORM notice.note_inbox_change(of_namespace, of_user);
+	END IF;
+	r_unread := notice.count_unread(of_namespace, of_user);
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION delete_from_inbox(of_namespace text, of_user text, positions bigint[], after bigint, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.delete_from_inbox(of_namespace text, of_user text, positions bigint[], after bigint, most integer) IS 'Hides notices of an inbox: those at these positions, or (NULL) those that are read among so many behind a position. Gives how many it hid, behind what to go on (NULL: there are no more), and how many are unread still.';
+
+--
+-- Name: delete_group(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.delete_group(of_namespace text, of_group text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	DELETE FROM notice.group_name g WHERE g.namespace = of_namespace AND g.name = of_group;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no group %s', of_group);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION delete_group(of_namespace text, of_group text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.delete_group(of_namespace text, of_group text) IS 'Removes a group with its members. JN404 if there is none.';
+
+--
+-- Name: delete_recipient(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.delete_recipient(of_namespace text, of_user text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	DELETE FROM notice.recipient r WHERE r.namespace = of_namespace AND r.user_name = of_user;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no recipient %s', of_user);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION delete_recipient(of_namespace text, of_user text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.delete_recipient(of_namespace text, of_user text) IS 'Forgets where a user is reached. JN404 if nothing was said.';
+
+--
+-- Name: delete_template(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.delete_template(of_namespace text, of_id text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM notice.lock_template(of_namespace, of_id);
+	UPDATE notice.template t SET deleted = true
+	WHERE t.namespace = of_namespace AND t.id = of_id AND NOT t.deleted;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no template %s', of_id);
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION delete_template(of_namespace text, of_id text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.delete_template(of_namespace text, of_id text) IS 'Marks all versions of a template as deleted. JN404 if there is none that is not.';
+
+--
+-- Name: deliver(notice.portion[], timestamp with time zone); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.deliver(portions notice.portion[], moment timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+	INSERT INTO notice.delivery (position, notice_position, namespace, user_name, channel, channel_id,
+		address, language, state, at, due, code, text)
+	SELECT d.position, d.notice_position, d.namespace, d.user_name, d.channel, d.channel_id, d.address,
+		d.language, s.state, moment, CASE WHEN s.state = 'waiting' THEN moment END,
+		CASE WHEN s.state = 'failed' THEN 'no_address' END,
+		CASE WHEN s.state = 'failed' THEN 'the recipient has no address on this channel' END
+	FROM (SELECT p.first + (u.place - 1) * cardinality(p.channels) + c.place - 1 AS position,
+			p.notice_position, p.namespace, u.user_name, c.channel, c.channel_id,
+			CASE WHEN c.channel_id IS NOT NULL THEN r.addresses ->> c.channel END AS address,
+			coalesce(r.language, '') AS language
+		FROM unnest(portions) AS p
+		CROSS JOIN LATERAL unnest(p.users) WITH ORDINALITY AS u (user_name, place)
+		-- By the key, user by user, whatever the planner thinks of how many there are.
+		LEFT JOIN LATERAL (SELECT x.addresses, x.language FROM notice.recipient x
+			WHERE x.namespace = p.namespace AND x.user_name = u.user_name OFFSET 0) r ON true
+		CROSS JOIN LATERAL unnest(p.channels, p.channel_ids) WITH ORDINALITY
+			AS c (channel, channel_id, place)
+		OFFSET 0) d
+	CROSS JOIN LATERAL (SELECT CASE WHEN d.channel_id IS NULL THEN 'delivered'
+		WHEN d.address IS NULL THEN 'failed' ELSE 'waiting' END::notice.state AS state) s;
+END $$;
+
+--
+-- Name: FUNCTION deliver(portions notice.portion[], moment timestamp with time zone); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.deliver(portions notice.portion[], moment timestamp with time zone) IS 'Makes deliveries, at that time. On site they are delivered; on other channels they wait, or have failed if the recipient has no address there.';
+
+--
+-- Name: find_attachments(text, text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.find_attachments(of_namespace text, given text[]) RETURNS TABLE(r_place integer, r_id uuid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+	SELECT g.place::integer, coalesce(a.id, (SELECT f.id FROM notice.attachment f
+		WHERE f.namespace = of_namespace AND f.file_id = g.id
+			AND f.created_at > clock_timestamp() - interval '1 day'
+		ORDER BY f.created_at DESC LIMIT 1))
+	FROM unnest(given) WITH ORDINALITY AS g (id, place)
+	LEFT JOIN notice.attachment a ON a.namespace = of_namespace
+		AND a.id = CASE WHEN g.id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN g.id::uuid END
+		AND CASE WHEN a.used_at IS NULL THEN a.created_at > clock_timestamp() - interval '1 day'
+			ELSE a.used_at >= notice.first_kept() END
+	ORDER BY g.place
+$_$;
+
+--
+-- Name: FUNCTION find_attachments(of_namespace text, given text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.find_attachments(of_namespace text, given text[]) IS 'Which of these a notice may carry: for each its place from 1 and its id, also of what was read in the file service by that id within a day; NULL if it is none of ours, or about to go.';
+
+--
+-- Name: template; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.template (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    channel text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    required text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    needed text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    variants json NOT NULL,
+    personal boolean DEFAULT false NOT NULL,
+    has_receipt boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    deleted boolean DEFAULT false NOT NULL,
+    author_user text COLLATE pg_catalog."C",
+    author_application text COLLATE pg_catalog."C",
+    author_address text COLLATE pg_catalog."C",
+    CONSTRAINT template_id_length CHECK (((octet_length(id) >= 1) AND (octet_length(id) <= 255))),
+    CONSTRAINT template_version_positive CHECK ((version > 0))
+);
+
+--
+-- Name: TABLE template; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.template IS 'Versions of templates. A row is never changed but for deleted; the highest version is the one to send with, unless it is deleted.';
+
+--
+-- Name: COLUMN template.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.namespace IS 'Only for notices of this namespace.';
+
+--
+-- Name: COLUMN template.id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.id IS 'The template.';
+
+--
+-- Name: COLUMN template.version; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.version IS 'From 1, without gaps.';
+
+--
+-- Name: COLUMN template.channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.channel IS 'Names of channels, parted by commas, for notices that name none; empty: site.';
+
+--
+-- Name: COLUMN template.required; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.required IS 'Parameters that its author said must be given.';
+
+--
+-- Name: COLUMN template.needed; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.needed IS 'Those, and all that stand outside of sections: without one nothing is sent.';
+
+--
+-- Name: COLUMN template.variants; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.variants IS 'JSON list of {channel, language, subject, body, html, provider_template}; the server has checked it.';
+
+--
+-- Name: COLUMN template.personal; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.personal IS 'What it says depends on the user: each gets a message of his own.';
+
+--
+-- Name: COLUMN template.has_receipt; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.has_receipt IS 'It has the receipt link.';
+
+--
+-- Name: COLUMN template.created_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.created_at IS 'When.';
+
+--
+-- Name: COLUMN template.deleted; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.deleted IS 'Nothing more is sent with it.';
+
+--
+-- Name: COLUMN template.author_user; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.author_user IS 'User who put it; NULL if unknown.';
+
+--
+-- Name: COLUMN template.author_application; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.author_application IS 'Application that did; NULL if unknown.';
+
+--
+-- Name: COLUMN template.author_address; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.template.author_address IS 'Address that did; NULL if unknown.';
+
+--
+-- Name: find_template(text, text, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.find_template(of_namespace text, of_id text, of_version integer) RETURNS notice.template
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	found notice.template;
+BEGIN
+	SELECT * INTO found FROM notice.template t
+	WHERE t.namespace = of_namespace AND t.id = of_id AND (of_version = 0 OR t.version = of_version)
+	ORDER BY t.version DESC LIMIT 1;
+	IF found.id IS NULL OR (of_version = 0 AND found.deleted) THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN404', MESSAGE = format('no template %s', of_id)
+			|| CASE WHEN of_version > 0 THEN format(' of version %s', of_version) ELSE '' END;
+	END IF;
+	RETURN found;
+END $$;
+
+--
+-- Name: FUNCTION find_template(of_namespace text, of_id text, of_version integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.find_template(of_namespace text, of_id text, of_version integer) IS 'That version of a template, also of one that was deleted; 0: the last one, unless it was. JN404 if there is none.';
+
+--
+-- Name: first_kept(); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.first_kept() RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT event.position_at(to_date(min(right(c.relname, 7)), 'YYYY_MM')::timestamp AT TIME ZONE 'UTC')
+	FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+	WHERE h.inhparent = 'notice.notice'::regclass
+$$;
+
+--
+-- Name: FUNCTION first_kept(); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.first_kept() IS 'The first position of the oldest month that is kept.';
+
+--
+-- Name: delivery; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.delivery (
+    "position" bigint NOT NULL,
+    notice_position bigint NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    user_name text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    channel_id integer,
+    address text COLLATE pg_catalog."C",
+    language text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    state notice.state NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    at timestamp with time zone NOT NULL,
+    due timestamp with time zone,
+    message_id text COLLATE pg_catalog."C",
+    code text COLLATE pg_catalog."C",
+    text text COLLATE pg_catalog."C",
+    receipt_at timestamp with time zone,
+    receipt_by text COLLATE pg_catalog."C",
+    receipt_told boolean DEFAULT false NOT NULL,
+    cancelled boolean DEFAULT false NOT NULL,
+    hidden boolean DEFAULT false NOT NULL,
+    CONSTRAINT delivery_due_while_open CHECK (((due IS NULL) OR (state = ANY (ARRAY['waiting'::notice.state, 'sending'::notice.state, 'sent'::notice.state, 'unknown'::notice.state])))),
+    CONSTRAINT delivery_receipt_by_known CHECK ((receipt_by = ANY (ARRAY['inbox'::text, 'link'::text]))),
+    CONSTRAINT delivery_site_without_channel_id CHECK (((channel_id IS NULL) = (channel = 'site'::text))),
+    CONSTRAINT delivery_user_name_length CHECK (((octet_length(user_name) >= 1) AND (octet_length(user_name) <= 255)))
+)
+PARTITION BY RANGE ("position");
+
+--
+-- Name: TABLE delivery; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.delivery IS 'A notice on its way to one recipient on one channel, as it stands. Those of channel site are the inboxes.';
+
+--
+-- Name: COLUMN delivery."position"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery."position" IS 'Its id in the API. Rises in commit order; event.position_at() gives that of a time.';
+
+--
+-- Name: COLUMN delivery.notice_position; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.notice_position IS 'The notice.';
+
+--
+-- Name: COLUMN delivery.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.namespace IS 'The notice''s.';
+
+--
+-- Name: COLUMN delivery.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.user_name IS 'To whom.';
+
+--
+-- Name: COLUMN delivery.channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.channel IS 'On which channel.';
+
+--
+-- Name: COLUMN delivery.channel_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.channel_id IS 'The channel''s id when it was sent, in notice.channel unless it was deleted; NULL: site.';
+
+--
+-- Name: COLUMN delivery.address; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.address IS 'The recipient''s on that channel when it was sent, or sent again; NULL: none was known, or site.';
+
+--
+-- Name: COLUMN delivery.language; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.language IS 'The recipient''s then.';
+
+--
+-- Name: COLUMN delivery.state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.state IS 'How it stands.';
+
+--
+-- Name: COLUMN delivery.attempts; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.attempts IS 'Attempts so far, each a row in notice.attempt.';
+
+--
+-- Name: COLUMN delivery.tries; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.tries IS 'Attempts that failed since it was sent, or sent again: what the channel''s schedule counts.';
+
+--
+-- Name: COLUMN delivery.at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.at IS 'Since when it stands so.';
+
+--
+-- Name: COLUMN delivery.due; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.due IS 'waiting: when it is sent. sending: when it counts as unknown if nothing was heard. sent, unknown: when the provider is asked what became of it. NULL: nothing happens by itself.';
+
+--
+-- Name: COLUMN delivery.message_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.message_id IS 'The provider''s id of the message; NULL: none is known.';
+
+--
+-- Name: COLUMN delivery.code; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.code IS 'The provider''s last code, or one of Junction''s own; NULL: none.';
+
+--
+-- Name: COLUMN delivery.text; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.text IS 'What was said with it.';
+
+--
+-- Name: COLUMN delivery.receipt_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.receipt_at IS 'When it was read or confirmed by its link; NULL: it was not.';
+
+--
+-- Name: COLUMN delivery.receipt_by; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.receipt_by IS 'inbox, link: how. NULL: the provider said so, or it was not.';
+
+--
+-- Name: COLUMN delivery.receipt_told; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.receipt_told IS 'The receipt has been published as an event, or need not be.';
+
+--
+-- Name: COLUMN delivery.cancelled; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.cancelled IS 'Of one that is being sent: Cancel has come meanwhile, and if this attempt fails there is no other.';
+
+--
+-- Name: COLUMN delivery.hidden; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery.hidden IS 'Of site: the user has removed it from the inbox.';
+
+--
+-- Name: follow_inbox(text, text, bigint, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.follow_inbox(of_namespace text, of_user text, after bigint, most integer) RETURNS SETOF notice.delivery
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM notice.delivery d
+	WHERE d.namespace = of_namespace AND d.user_name = of_user AND d.position > after
+		AND d.channel_id IS NULL AND NOT d.hidden
+	ORDER BY d.position LIMIT most;
+END $$;
+
+--
+-- Name: FUNCTION follow_inbox(of_namespace text, of_user text, after bigint, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.follow_inbox(of_namespace text, of_user text, after bigint, most integer) IS 'So many of an inbox behind a position, in order.';
+
+--
+-- Name: follow_inboxes(bigint, pg_snapshot, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.follow_inboxes(after bigint, seen pg_snapshot, most integer) RETURNS TABLE(r_position bigint, r_seen text, r_all boolean, r_namespace text, r_user text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	RETURN QUERY
+	WITH came AS MATERIALIZED (
+		SELECT d.namespace, d.user_name, d.channel_id FROM notice.delivery d
+		WHERE d.position > after ORDER BY d.position LIMIT most),
+	changed AS MATERIALIZED (
+		SELECT c.namespace, c.user_name FROM notice.inbox_change c
+		WHERE c.transaction >= pg_snapshot_xmin(seen) AND NOT pg_visible_in_snapshot(c.transaction, seen)
+		LIMIT most),
+	head AS (
+		SELECT coalesce((SELECT d.position FROM notice.delivery d ORDER BY d.position DESC LIMIT 1), 0)
+				AS position,
+			(SELECT count(*) FROM came) = most OR (SELECT count(*) FROM changed) = most AS many)
+	SELECT h.position, pg_current_snapshot()::text, h.many, u.namespace, u.user_name
+	FROM head h
+	LEFT JOIN (SELECT c.namespace, c.user_name FROM came c WHERE c.channel_id IS NULL
+		UNION SELECT c.namespace, c.user_name FROM changed c) u ON NOT h.many;
+END $$;
+
+--
+-- Name: FUNCTION follow_inboxes(after bigint, seen pg_snapshot, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.follow_inboxes(after bigint, seen pg_snapshot, most integer) IS 'Whose inboxes have changed: what came behind a position, and what was read or removed by transactions that a snapshot does not show. All rows have the position and the snapshot to go on from; r_all: so many or more have changed, and none is named. Without a change one row without a user; of NULL nothing.';
+
+--
+-- Name: forget_inbox_changes(integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.forget_inbox_changes(most integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	WITH gone AS (DELETE FROM notice.inbox_change c
+		WHERE c.number IN (SELECT o.number FROM notice.inbox_change o ORDER BY o.number LIMIT most)
+			AND c.at < clock_timestamp() - interval '1 hour'
+		RETURNING 1)
+	SELECT count(*)::integer FROM gone
+$$;
+
+--
+-- Name: FUNCTION forget_inbox_changes(most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.forget_inbox_changes(most integer) IS 'Removes so many changes of inboxes that are older than an hour; gives how many it has removed.';
+
+--
+-- Name: forget_keys(integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.forget_keys(most integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	WITH forgotten AS (DELETE FROM notice.idempotency i
+		WHERE (i.namespace, i.application, i.key) IN (SELECT x.namespace, x.application, x.key
+			FROM notice.idempotency x WHERE x.expires_at < clock_timestamp()
+			ORDER BY x.expires_at LIMIT most)
+			AND i.expires_at < clock_timestamp()
+		RETURNING 1)
+	SELECT count(*)::integer FROM forgotten
+$$;
+
+--
+-- Name: FUNCTION forget_keys(most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.forget_keys(most integer) IS 'Removes so many Idempotency-Keys at most that have expired. Gives how many.';
+
+--
+-- Name: give_back(text, bigint[], integer[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.give_back(of_node text, positions bigint[], numbers integer[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+	WITH taken AS MATERIALIZED (
+		SELECT i.position, i.number FROM unnest(positions, numbers) AS i (position, number)
+		CROSS JOIN LATERAL (SELECT 1 FROM notice.attempt a WHERE a.position = i.position
+			AND a.number = i.number AND a.node = of_node AND a.state = 'sending' OFFSET 0) a),
+	given AS (
+		UPDATE notice.delivery d
+		SET state = CASE d.state WHEN 'sending' THEN
+				CASE WHEN d.cancelled THEN 'cancelled' ELSE 'waiting' END::notice.state ELSE d.state END,
+			at = CASE d.state WHEN 'sending' THEN clock_timestamp() ELSE d.at END,
+			due = CASE WHEN d.state = 'sending' AND d.cancelled THEN NULL ELSE clock_timestamp() END,
+			attempts = d.attempts - 1
+		FROM taken t WHERE d.position = t.position AND d.attempts = t.number
+			AND d.state IN ('sending', 'sent', 'unknown')
+		RETURNING t.position, t.number)
+	DELETE FROM notice.attempt a USING given g WHERE a.position = g.position AND a.number = g.number
+$$;
+
+--
+-- Name: FUNCTION give_back(of_node text, positions bigint[], numbers integer[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.give_back(of_node text, positions bigint[], numbers integer[]) IS 'What was taken and not tried is as if it had not been taken. May be repeated as long as the server takes nothing in between.';
+
+--
+-- Name: inbox_head(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.inbox_head(of_namespace text, of_user text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+BEGIN
+	RETURN coalesce((SELECT d.position FROM notice.delivery d
+		WHERE d.namespace = of_namespace AND d.user_name = of_user
+			AND d.channel_id IS NULL AND NOT d.hidden
+		ORDER BY d.position DESC LIMIT 1), 0);
+END $$;
+
+--
+-- Name: FUNCTION inbox_head(of_namespace text, of_user text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.inbox_head(of_namespace text, of_user text) IS 'The position of the last one in an inbox; 0: it is empty.';
+
+--
+-- Name: keep(integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.keep(days integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $_$
+DECLARE
+	tables regclass[] := '{notice.notice,notice.delivery,notice.attempt}';
+	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+	months text[];
+	month text;
+BEGIN
+	IF days < 0 THEN
+		RAISE EXCEPTION 'notices are kept for 0 days (for ever) at least, not %', days;
+	END IF;
+	PERFORM pg_advisory_xact_lock(6024015, 'notice.notice'::regclass::oid::integer);
+	SELECT coalesce(array_agg(right(c.relname, 7) ORDER BY c.relname), '{}') INTO months
+	FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+	WHERE h.inhparent = 'notice.notice'::regclass AND c.relname ~ '_\d{4}_\d\d$' AND days > 0
+		AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+			<= (now() AT TIME ZONE 'UTC') - days * interval '1 day';
+	PERFORM notice.make_month(t, (this_month + i * interval '1 month')::date)
+	FROM unnest(tables) AS t, generate_series(0, 2) AS i;
+	IF cardinality(months) > 0 THEN
+		-- In the order in which all others take them, who sends included.
+		PERFORM pg_advisory_xact_lock(6024033);
+		LOCK TABLE notice.notice, notice.delivery, notice.attempt IN ACCESS EXCLUSIVE MODE;
+		FOREACH month IN ARRAY months LOOP
+			EXECUTE format('DROP TABLE IF EXISTS notice.%I, notice.%I, notice.%I', 'notice_' || month,
+				'delivery_' || month, 'attempt_' || month);
+		END LOOP;
+		DELETE FROM notice.part p WHERE p.notice_position < notice.first_kept();
+	END IF;
+	RETURN cardinality(months);
+END $_$;
+
+--
+-- Name: FUNCTION keep(days integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.keep(days integer) IS 'Makes the partitions of this month and the next two, and drops those of notices, deliveries and attempts whose last day is longer ago than so many days (0: never). Gives how many months it dropped.';
+
+--
+-- Name: member; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE UNLOGGED TABLE notice.member (
+    name text NOT NULL COLLATE pg_catalog."C",
+    renewed_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE member; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.member IS 'The servers that send notices; each is in charge of some channels.';
+
+--
+-- Name: COLUMN member.name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.member.name IS 'hostname-starttime of the server.';
+
+--
+-- Name: COLUMN member.renewed_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.member.renewed_at IS 'When it was last seen alive.';
+
+--
+-- Name: leave_member(text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.leave_member(name text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ DELETE FROM notice.member m
+   WHERE (m.name = leave_member.name);
+END;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.leave_member(name text) IS 'Says that this server is about to end.';
+
+--
+-- Name: list_deliveries(text, uuid, text, text, notice.state, text, bigint, integer, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer) RETURNS SETOF notice.delivery
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+	of_position bigint;
+	d notice.delivery;
+	found_count integer := 0;
+	looked_at integer := 0;
+BEGIN
+	IF of_notice IS NOT NULL THEN
+		SELECT n.position INTO of_position FROM notice.notice n
+		WHERE n.notice_id = of_notice AND n.namespace = of_namespace;
+		IF of_position IS NULL THEN
+			RETURN;
+		END IF;
+	END IF;
+	FOR d IN EXECUTE 'SELECT * FROM notice.delivery x WHERE x.position < $1 AND '
+		|| CASE WHEN of_user IS NOT NULL THEN 'x.namespace = $2 AND x.user_name = $3'
+			WHEN of_position IS NOT NULL THEN 'x.notice_position = $4 AND x.position > $4'
+			WHEN of_state IN ('failed', 'unknown')
+				THEN 'x.namespace = $2 AND x.state IN (''failed'', ''unknown'')'
+			ELSE 'true' END
+		|| ' ORDER BY x.position DESC LIMIT $5'
+		USING before, of_namespace, of_user, of_position, looked
+	LOOP
+		looked_at := looked_at + 1;
+		CONTINUE WHEN d.namespace <> of_namespace OR d.notice_position <> of_position
+			OR d.channel <> of_channel OR d.state <> of_state
+			OR (of_code IS NOT NULL AND d.code IS DISTINCT FROM of_code);
+		RETURN NEXT d;
+		found_count := found_count + 1;
+		EXIT WHEN found_count = most;
+	END LOOP;
+	IF found_count = most OR looked_at = looked THEN
+		RETURN NEXT json_populate_record(NULL::notice.delivery, json_build_object('position', d.position));
+	END IF;
+END $_$;
+
+--
+-- Name: FUNCTION list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer) IS 'Deliveries before a position, the newest first, by what is not NULL: so many at most, after having looked at so many. A last row with nothing but a position says before what to go on.';
+
+--
+-- Name: list_inbox(text, text, boolean, bigint, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.list_inbox(of_namespace text, of_user text, only_unread boolean, before bigint, most integer) RETURNS SETOF notice.delivery
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+BEGIN
+	IF only_unread THEN
+		RETURN QUERY SELECT * FROM notice.delivery d
+		WHERE d.namespace = of_namespace AND d.user_name = of_user AND d.position < before
+			AND d.channel_id IS NULL AND d.state = 'delivered' AND NOT d.hidden
+		ORDER BY d.position DESC LIMIT most;
+	ELSE
+		RETURN QUERY SELECT * FROM notice.delivery d
+		WHERE d.namespace = of_namespace AND d.user_name = of_user AND d.position < before
+			AND d.channel_id IS NULL AND NOT d.hidden
+		ORDER BY d.position DESC LIMIT most;
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION list_inbox(of_namespace text, of_user text, only_unread boolean, before bigint, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.list_inbox(of_namespace text, of_user text, only_unread boolean, before bigint, most integer) IS 'So many of an inbox before a position, the newest first; all, or what is unread.';
+
+--
+-- Name: notice; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.notice (
+    "position" bigint NOT NULL,
+    notice_id uuid NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    sender text NOT NULL COLLATE pg_catalog."C",
+    title text NOT NULL COLLATE pg_catalog."C",
+    message text NOT NULL COLLATE pg_catalog."C",
+    params text COLLATE pg_catalog."C",
+    template text COLLATE pg_catalog."C",
+    template_version integer,
+    channels text[] NOT NULL COLLATE pg_catalog."C",
+    groups text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    attachments uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    reply boolean DEFAULT false NOT NULL,
+    personal boolean DEFAULT false NOT NULL,
+    deliveries bigint NOT NULL,
+    user_name text COLLATE pg_catalog."C",
+    application text COLLATE pg_catalog."C",
+    address text COLLATE pg_catalog."C",
+    node text NOT NULL COLLATE pg_catalog."C",
+    trace_id text COLLATE pg_catalog."C",
+    CONSTRAINT notice_template_with_version CHECK (((template IS NULL) = (template_version IS NULL)))
+)
+PARTITION BY RANGE ("position");
+
+--
+-- Name: TABLE notice; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.notice IS 'What has been sent, in the order of the commits. A row is never changed.';
+
+--
+-- Name: COLUMN notice."position"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice."position" IS 'As event.event.position: event.position_at() gives that of a time.';
+
+--
+-- Name: COLUMN notice.notice_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.notice_id IS 'As the API shows it.';
+
+--
+-- Name: COLUMN notice."time"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice."time" IS 'Receipt, whole milliseconds.';
+
+--
+-- Name: COLUMN notice.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.namespace IS 'The sender''s.';
+
+--
+-- Name: COLUMN notice.sender; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.sender IS 'In whose name.';
+
+--
+-- Name: COLUMN notice.title; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.title IS 'As given.';
+
+--
+-- Name: COLUMN notice.message; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.message IS 'As given.';
+
+--
+-- Name: COLUMN notice.params; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.params IS 'JSON object for the template, as given; NULL: none.';
+
+--
+-- Name: COLUMN notice.template; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.template IS 'The template; NULL: none.';
+
+--
+-- Name: COLUMN notice.template_version; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.template_version IS 'Its version.';
+
+--
+-- Name: COLUMN notice.channels; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.channels IS 'Names of its channels.';
+
+--
+-- Name: COLUMN notice.groups; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.groups IS 'The groups that it was sent to; empty: to users.';
+
+--
+-- Name: COLUMN notice.attachments; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.attachments IS 'What it carries.';
+
+--
+-- Name: COLUMN notice.reply; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.reply IS 'A receipt is wanted.';
+
+--
+-- Name: COLUMN notice.personal; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.personal IS 'What it says depends on the user.';
+
+--
+-- Name: COLUMN notice.deliveries; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.deliveries IS 'Recipients times channels.';
+
+--
+-- Name: COLUMN notice.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.user_name IS 'User who sent it; NULL if unknown.';
+
+--
+-- Name: COLUMN notice.application; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.application IS 'Application that did; NULL if unknown.';
+
+--
+-- Name: COLUMN notice.address; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.address IS 'Address that did; NULL if unknown.';
+
+--
+-- Name: COLUMN notice.node; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.node IS 'The server that took it: hostname-starttime.';
+
+--
+-- Name: COLUMN notice.trace_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.notice.trace_id IS 'Trace id of the call; the same in audit.record.';
+
+--
+-- Name: list_notices(text, text, text, bigint, bigint, integer, bigint, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer) RETURNS SETOF notice.notice
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	n notice.notice;
+	found_count integer := 0;
+	found_bytes bigint := 0;
+	looked_at integer := 0;
+BEGIN
+	FOR n IN SELECT * FROM notice.notice x WHERE x.position >= lowest AND x.position < before
+		ORDER BY x.position DESC LIMIT looked
+	LOOP
+		looked_at := looked_at + 1;
+		CONTINUE WHEN n.namespace <> of_namespace OR n.sender <> of_sender OR n.template <> of_template
+			OR (n.template IS NULL AND of_template IS NOT NULL);
+		RETURN NEXT n;
+		found_count := found_count + 1;
+		found_bytes := found_bytes + octet_length(n.message) + coalesce(octet_length(n.params), 0);
+		EXIT WHEN found_count = most OR found_bytes >= most_bytes;
+	END LOOP;
+	IF found_count = most OR found_bytes >= most_bytes OR looked_at = looked THEN
+		RETURN NEXT json_populate_record(NULL::notice.notice, json_build_object('position', n.position));
+	END IF;
+END $$;
+
+--
+-- Name: FUNCTION list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer) IS 'Notices before a position, the newest first, by what is not NULL: so many, and about so many bytes, at most, after having looked at so many. A last row with nothing but a position says before what to go on.';
+
+--
+-- Name: list_templates(text, text, text, integer, bigint, bigint); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.list_templates(of_namespace text, of_id text, after_id text, below integer, most bigint, room bigint) RETURNS SETOF notice.template
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	item notice.template;
+	given bigint := 0;
+BEGIN
+	FOR item IN
+		SELECT * FROM notice.template t WHERE t.namespace = of_namespace AND t.id > after_id
+			AND of_id = '' AND NOT t.deleted AND NOT EXISTS (SELECT FROM notice.template n
+				WHERE n.namespace = t.namespace AND n.id = t.id AND n.version > t.version)
+		UNION ALL
+		SELECT * FROM notice.template t WHERE t.namespace = of_namespace AND t.id = of_id
+			AND of_id <> '' AND t.version < below
+		ORDER BY id, version DESC LIMIT most
+	LOOP
+		RETURN NEXT item;
+		EXIT WHEN given > room;
+		given := given + octet_length(item.variants::text);
+	END LOOP;
+END $$;
+
+--
+-- Name: FUNCTION list_templates(of_namespace text, of_id text, after_id text, below integer, most bigint, room bigint); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.list_templates(of_namespace text, of_id text, after_id text, below integer, most bigint, room bigint) IS 'The last versions of the templates behind an id that are not deleted; or, of the one of of_id, its versions below that one, the newest first. At most so many, and one more than goes into so many bytes.';
+
+--
+-- Name: lock_positions(); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.lock_positions() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT pg_advisory_xact_lock(6024033)
+$$;
+
+--
+-- Name: FUNCTION lock_positions(); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.lock_positions() IS 'One gives out positions at a time, until the end of its transaction: so they are in commit order. Before audit.append, which has a lock of its own.';
+
+--
+-- Name: lock_template(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.lock_template(of_namespace text, of_id text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT pg_advisory_xact_lock(6024034, hashtext(of_namespace || '/' || of_id))
+$$;
+
+--
+-- Name: FUNCTION lock_template(of_namespace text, of_id text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.lock_template(of_namespace text, of_id text) IS 'One changes a template at a time, until the end of its transaction.';
+
+--
+-- Name: make_month(regclass, date); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.make_month(parent regclass, month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	partition text := (SELECT relname FROM pg_class WHERE oid = parent) || '_' || to_char(month, 'YYYY_MM');
+BEGIN
+	IF to_regclass(format('notice.%I', partition)) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	-- Deliveries are updated: with room in the page they stay there.
+	EXECUTE format('CREATE TABLE notice.%I PARTITION OF %s FOR VALUES FROM (%s) TO (%s) WITH (fillfactor = %s)',
+		partition, parent, event.position_at(month::timestamp AT TIME ZONE 'UTC'),
+		event.position_at((month + interval '1 month')::timestamp AT TIME ZONE 'UTC'),
+		CASE WHEN parent = 'notice.notice'::regclass THEN 100 ELSE 80 END);
+	EXECUTE format('COMMENT ON TABLE notice.%I IS %L', partition,
+		'Rows of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
+END $$;
+
+--
+-- Name: FUNCTION make_month(parent regclass, month date); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.make_month(parent regclass, month date) IS 'Makes the partition of a table for the positions of the month that begins on that day, if it is missing: named as the table, with _YYYY_MM.';
+
+--
+-- Name: members_of(text, text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.members_of(of_namespace text, names text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT coalesce(array_agg(u.name), '{}') FROM (
+		SELECT m.user_name AS name FROM unnest(names) AS g (name)
+		JOIN notice.group_member m ON m.namespace = of_namespace AND m.group_name = g.name
+		UNION
+		SELECT m.name FROM unnest(names) AS g (name)
+		JOIN auth.member m ON m.group_name = lower(g.name) AND m.kind = 'user'
+		WHERE NOT EXISTS (SELECT FROM notice.group_name n
+			WHERE n.namespace = of_namespace AND n.name = g.name)) u
+$$;
+
+--
+-- Name: FUNCTION members_of(of_namespace text, names text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.members_of(of_namespace text, names text[]) IS 'The users in these groups, each once. A group of Notice''s hides one of Auth''s.';
+
+--
+-- Name: note_change(); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.note_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	UPDATE notice.revision SET value = value + 1;
+	RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION note_change(); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.note_change() IS 'Counts a change of channels. Before it, so that whoever changes one waits here, and nowhere later.';
+
+--
+-- Name: note_inbox_change(text, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.note_inbox_change(of_namespace text, of_user text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO notice.inbox_change (namespace, user_name) VALUES (of_namespace, of_user)
+$$;
+
+--
+-- Name: FUNCTION note_inbox_change(of_namespace text, of_user text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.note_inbox_change(of_namespace text, of_user text) IS 'How many are unread in an inbox has changed, but by a new one.';
+
+--
+-- Name: open_channels(); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.open_channels() RETURNS TABLE(r_channel integer, r_due_ms bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $$
+	WITH RECURSIVE open AS (
+		(SELECT d.channel_id, d.due FROM notice.delivery d WHERE d.due IS NOT NULL
+			ORDER BY d.channel_id, d.due LIMIT 1)
+		UNION ALL
+		SELECT n.channel_id, n.due FROM open o CROSS JOIN LATERAL (
+			SELECT d.channel_id, d.due FROM notice.delivery d
+			WHERE d.due IS NOT NULL AND d.channel_id > o.channel_id
+			ORDER BY d.channel_id, d.due LIMIT 1) n)
+	SELECT o.channel_id, event.due_ms(o.due) FROM open o
+$$;
+
+--
+-- Name: FUNCTION open_channels(); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.open_channels() IS 'The ids of channels, deleted ones, too, with deliveries that something is still to happen to by itself, and in how many milliseconds the first is due. Reads one row of each.';
+
+--
+-- Name: put_attachment(uuid, text, text, text, bigint, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.put_attachment(of_attachment uuid, of_namespace text, of_name text, of_content_type text, of_size bigint, of_file_id text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	DELETE FROM notice.upload u WHERE u.attachment_id = of_attachment;
+	IF NOT FOUND AND of_size > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'JN412', MESSAGE = 'the content took longer than a day to come';
+	END IF;
+	INSERT INTO notice.attachment (id, namespace, name, content_type, size, file_id)
+	VALUES (of_attachment, of_namespace, of_name, of_content_type, of_size, of_file_id);
+END $$;
+
+--
+-- Name: FUNCTION put_attachment(of_attachment uuid, of_namespace text, of_name text, of_content_type text, of_size bigint, of_file_id text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.put_attachment(of_attachment uuid, of_namespace text, of_name text, of_content_type text, of_size bigint, of_file_id text) IS 'Completes an attachment when its last part is there. JN412: its parts have gone.';
+
+--
+-- Name: put_attachment_part(uuid, integer, bytea); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.put_attachment_part(of_attachment uuid, of_number integer, content bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	IF of_number = 1 THEN
+		INSERT INTO notice.upload (attachment_id) VALUES (of_attachment);
+	END IF;
+	INSERT INTO notice.attachment_part (attachment_id, number, bytes) VALUES (of_attachment, of_number, content);
+END $$;
+
+--
+-- Name: FUNCTION put_attachment_part(of_attachment uuid, of_number integer, content bytea); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.put_attachment_part(of_attachment uuid, of_number integer, content bytea) IS 'Keeps the next piece of an attachment, from number 1 on, at most 256 KiB.';
+
+--
+-- Name: channel; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.channel (
+    id integer NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    settings json DEFAULT '{}'::json NOT NULL,
+    secrets bytea,
+    secrets_key_id text COLLATE pg_catalog."C",
+    secret_names text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    enabled boolean DEFAULT true NOT NULL,
+    concurrency integer NOT NULL,
+    quota integer NOT NULL,
+    quota_ms bigint DEFAULT 60000 NOT NULL,
+    schedule_ms bigint[] DEFAULT '{5000,30000,120000,600000,3600000,10800000}'::bigint[] NOT NULL,
+    timeout_ms bigint NOT NULL,
+    receipt_token text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    author_user text COLLATE pg_catalog."C",
+    author_application text COLLATE pg_catalog."C",
+    author_address text COLLATE pg_catalog."C",
+    CONSTRAINT channel_concurrency_range CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
+    CONSTRAINT channel_kind_known CHECK ((kind = ANY (ARRAY['mail'::text, 'dingtalk'::text, 'wechat'::text, 'sms'::text, 'service'::text]))),
+    CONSTRAINT channel_name_form CHECK (((name ~ '^[A-Za-z0-9_-]{1,32}$'::text) AND (name <> 'site'::text))),
+    CONSTRAINT channel_quota_ms_range CHECK (((quota_ms >= 1) AND (quota_ms <= 86400000))),
+    CONSTRAINT channel_quota_range CHECK (((quota >= 0) AND (quota <= 1000000))),
+    CONSTRAINT channel_schedule_count CHECK ((cardinality(schedule_ms) <= 20)),
+    CONSTRAINT channel_schedule_range CHECK (((1 <= ALL (schedule_ms)) AND (604800000 >= ALL (schedule_ms)))),
+    CONSTRAINT channel_secrets_with_key CHECK (((secrets IS NULL) = (secrets_key_id IS NULL))),
+    CONSTRAINT channel_timeout_range CHECK (((timeout_ms >= 1) AND (timeout_ms <= 300000)))
+);
+
+--
+-- Name: TABLE channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.channel IS 'Ways out, by namespace. Channel site needs none: its deliveries are the inboxes.';
+
+--
+-- Name: COLUMN channel.id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.id IS 'Short, since each delivery has it. One that was deleted and made again is another.';
+
+--
+-- Name: COLUMN channel.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.namespace IS 'Only notices of this namespace.';
+
+--
+-- Name: COLUMN channel.name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.name IS 'Its name in Send.';
+
+--
+-- Name: COLUMN channel.kind; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.kind IS 'mail: SMTP; dingtalk, wechat: robots of chat groups; sms: a provider that its settings describe; service: a registered service.';
+
+--
+-- Name: COLUMN channel.settings; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.settings IS 'What the kind needs, without secrets; the server has checked it.';
+
+--
+-- Name: COLUMN channel.secrets; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.secrets IS 'JSON object of its secrets, encrypted: nonce and XChaCha20-Poly1305 with "channel NAMESPACE NAME" as additional data. A secret.';
+
+--
+-- Name: COLUMN channel.secrets_key_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.secrets_key_id IS 'Name of the key in the servers'' key file.';
+
+--
+-- Name: COLUMN channel.secret_names; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.secret_names IS 'Names of its secrets.';
+
+--
+-- Name: COLUMN channel.enabled; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.enabled IS 'False: nothing is sent; what waits goes on waiting.';
+
+--
+-- Name: COLUMN channel.concurrency; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.concurrency IS 'Attempts under way at a time.';
+
+--
+-- Name: COLUMN channel.quota; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.quota IS 'So many messages within quota_ms at most; 0: no limit.';
+
+--
+-- Name: COLUMN channel.quota_ms; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.quota_ms IS 'Milliseconds.';
+
+--
+-- Name: COLUMN channel.schedule_ms; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.schedule_ms IS 'Milliseconds from each failed attempt to the next, give or take a tenth; after the last one a delivery is failed.';
+
+--
+-- Name: COLUMN channel.timeout_ms; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.timeout_ms IS 'Of one attempt, milliseconds.';
+
+--
+-- Name: COLUMN channel.receipt_token; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.receipt_token IS 'What its provider reports receipts with. A secret.';
+
+--
+-- Name: COLUMN channel.created_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.created_at IS 'When.';
+
+--
+-- Name: COLUMN channel.updated_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.updated_at IS 'When it was last changed.';
+
+--
+-- Name: COLUMN channel.author_user; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.author_user IS 'User who last put it; NULL if unknown.';
+
+--
+-- Name: COLUMN channel.author_application; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.author_application IS 'Application that did; NULL if unknown.';
+
+--
+-- Name: COLUMN channel.author_address; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.channel.author_address IS 'Address that did; NULL if unknown.';
+
+--
+-- Name: put_channel(text, json, bytea); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.put_channel(caller text, spec json, merged_with bytea) RETURNS SETOF notice.channel
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	wanted notice.channel := json_populate_record(NULL::notice.channel, spec);
+	before notice.channel;
+	said notice.channel;
+BEGIN
+	PERFORM auth.act_as(caller);
+	-- One puts at a time, so that two that make the same channel do not miss each other.
+	PERFORM FROM notice.revision FOR UPDATE;
+	SELECT * INTO before FROM notice.channel c
+	WHERE c.namespace = wanted.namespace AND c.name = wanted.name FOR UPDATE;
+	IF before.secrets IS DISTINCT FROM merged_with THEN
+		RETURN;
+	END IF;
+	wanted.settings := spec ->> 'settings';
+	wanted.id := before.id;
+	wanted.receipt_token := coalesce(before.receipt_token, wanted.receipt_token);
+	wanted.created_at := coalesce(before.created_at, clock_timestamp());
+	wanted.updated_at := before.updated_at;
+	-- Who puts it does not count. As text, since json cannot be compared.
+	said := before;
+	said.author_user := wanted.author_user;
+	said.author_application := wanted.author_application;
+	said.author_address := wanted.author_address;
+	IF before.id IS NOT NULL AND said::text = wanted::text THEN
+		RETURN NEXT before;
+		RETURN;
+	END IF;
+	wanted.updated_at := clock_timestamp();
+	RETURN QUERY INSERT INTO notice.channel AS c (namespace, name, kind, settings, secrets,
+		secrets_key_id, secret_names, enabled, concurrency, quota, quota_ms, schedule_ms,
+		timeout_ms, receipt_token, created_at, updated_at, author_user, author_application,
+		author_address)
+	VALUES (wanted.namespace, wanted.name, wanted.kind, wanted.settings, wanted.secrets,
+		wanted.secrets_key_id, wanted.secret_names, wanted.enabled, wanted.concurrency,
+		wanted.quota, wanted.quota_ms, wanted.schedule_ms, wanted.timeout_ms,
+		wanted.receipt_token, wanted.created_at, wanted.updated_at, wanted.author_user,
+		wanted.author_application, wanted.author_address)
+	ON CONFLICT ON CONSTRAINT channel_namespace_name_key DO UPDATE SET kind = excluded.kind,
+		settings = excluded.settings, secrets = excluded.secrets,
+		secrets_key_id = excluded.secrets_key_id, secret_names = excluded.secret_names,
+		enabled = excluded.enabled, concurrency = excluded.concurrency, quota = excluded.quota,
+		quota_ms = excluded.quota_ms, schedule_ms = excluded.schedule_ms,
+		timeout_ms = excluded.timeout_ms, updated_at = excluded.updated_at,
+		author_user = excluded.author_user, author_application = excluded.author_application,
+		author_address = excluded.author_address
+	RETURNING c.*;
+END $$;
+
+--
+-- Name: FUNCTION put_channel(caller text, spec json, merged_with bytea); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.put_channel(caller text, spec json, merged_with bytea) IS 'Makes a channel, or replaces what is said of it, and gives it; its receipt_token stays. spec has the columns that are not made here, bytes as texts of bytea, settings as a text that is JSON. merged_with: the secrets that those of spec were merged with; if they are others now, nothing is changed, and no row is given. What says nothing new changes nothing. caller: as auth.act_as() takes it.';
+
+--
+-- Name: put_group(text, text, text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.put_group(of_namespace text, of_group text, users text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS $$
+BEGIN
+	-- Who changes the members holds the group's row. Nobody knows how many there are when a plan is made.
+	INSERT INTO notice.group_name AS g (namespace, name) VALUES (of_namespace, of_group)
+	ON CONFLICT ON CONSTRAINT group_name_pkey DO UPDATE SET name = g.name;
+	DELETE FROM notice.group_member m WHERE m.namespace = of_namespace AND m.group_name = of_group
+		AND NOT EXISTS (SELECT FROM unnest(users) AS u WHERE u = m.user_name);
+	PERFORM notice.add_members(of_namespace, of_group, users);
+	RETURN notice.count_members(of_namespace, of_group);
+END $$;
+
+--
+-- Name: FUNCTION put_group(of_namespace text, of_group text, users text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.put_group(of_namespace text, of_group text, users text[]) IS 'Makes a group of these, or makes them its members. Gives how many it has.';
+
+--
+-- Name: recipient; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.recipient (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    user_name text NOT NULL COLLATE pg_catalog."C",
+    addresses jsonb DEFAULT '{}'::jsonb NOT NULL,
+    language text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT recipient_language_form CHECK ((language ~ '^[A-Za-z0-9-]{0,35}$'::text)),
+    CONSTRAINT recipient_user_name_length CHECK (((octet_length(user_name) >= 1) AND (octet_length(user_name) <= 255)))
+);
+
+--
+-- Name: TABLE recipient; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.recipient IS 'Where users are reached. A user need not be here to get notices in his inbox.';
+
+--
+-- Name: COLUMN recipient.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.recipient.namespace IS 'Only for notices of this namespace.';
+
+--
+-- Name: COLUMN recipient.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.recipient.user_name IS 'The user.';
+
+--
+-- Name: COLUMN recipient.addresses; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.recipient.addresses IS 'By name of channel: a text.';
+
+--
+-- Name: COLUMN recipient.language; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.recipient.language IS 'BCP 47; empty: none is preferred.';
+
+--
+-- Name: COLUMN recipient.updated_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.recipient.updated_at IS 'When it was last put.';
+
+--
+-- Name: put_recipient(text, text, jsonb, text); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.put_recipient(of_namespace text, of_user text, addresses jsonb, language text) RETURNS notice.recipient
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO notice.recipient AS r (namespace, user_name, addresses, language)
+	VALUES (of_namespace, of_user, put_recipient.addresses, put_recipient.language)
+	ON CONFLICT ON CONSTRAINT recipient_pkey DO UPDATE SET addresses = excluded.addresses,
+		language = excluded.language, updated_at = clock_timestamp()
+	RETURNING r.*
+$$;
+
+--
+-- Name: FUNCTION put_recipient(of_namespace text, of_user text, addresses jsonb, language text); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.put_recipient(of_namespace text, of_user text, addresses jsonb, language text) IS 'Says where a user is reached, in place of what was said before.';
+
+--
+-- Name: put_template(json); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.put_template(spec json) RETURNS notice.template
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	wanted notice.template := json_populate_record(NULL::notice.template, spec);
+	last notice.template;
+BEGIN
+	PERFORM notice.lock_template(wanted.namespace, wanted.id);
+	SELECT * INTO last FROM notice.template t
+	WHERE t.namespace = wanted.namespace AND t.id = wanted.id ORDER BY t.version DESC LIMIT 1;
+	IF NOT last.deleted AND (last.channel, last.required, last.variants::text)
+		= (wanted.channel, wanted.required, wanted.variants::text) THEN
+		RETURN last;
+	END IF;
+	wanted.version := coalesce(last.version, 0) + 1;
+	wanted.created_at := clock_timestamp();
+	wanted.deleted := false;
+	INSERT INTO notice.template SELECT wanted.*;
+	RETURN wanted;
+END $$;
+
+--
+-- Name: FUNCTION put_template(spec json); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.put_template(spec json) IS 'Makes the next version of a template, unless the last one says the same and is not deleted; who puts it does not count. spec has the columns of notice.template that are not made here. Gives the version that is the last one now.';
+
+--
+-- Name: read_inbox(text, text, bigint[], bigint, bigint, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.read_inbox(of_namespace text, of_user text, positions bigint[], after bigint, up_to bigint, most integer) RETURNS TABLE(r_read bigint, r_receipts bigint, r_last bigint, r_up_to bigint, r_unread bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	moment timestamptz := clock_timestamp();
+	chosen bigint[] := positions;
+BEGIN
+	IF positions IS NULL THEN
+		r_up_to := coalesce(up_to, notice.inbox_head(of_namespace, of_user));
+		chosen := ARRAY(SELECT d.position FROM notice.delivery d
+			WHERE d.namespace = of_namespace AND d.user_name = of_user
+				AND d.position > after AND d.position <= r_up_to
+				AND d.channel_id IS NULL AND d.state = 'delivered' AND NOT d.hidden
+			ORDER BY d.position LIMIT most);
+		IF cardinality(chosen) = most THEN
+			r_last := chosen[most];
+		END IF;
+	END IF;
+	-- Locked in the order of their positions, as everybody does who changes several.
+	WITH wanted AS MATERIALIZED (
+		SELECT d.position, n.reply FROM notice.delivery d
+		LEFT JOIN notice.notice n ON n.position = d.notice_position
+		WHERE d.position = ANY (chosen) AND d.namespace = of_namespace AND d.user_name = of_user
+			AND d.channel_id IS NULL AND d.state = 'delivered' AND NOT d.hidden
+		ORDER BY d.position FOR UPDATE OF d),
+	changed AS (
+		UPDATE notice.delivery d SET state = 'read', at = moment, receipt_at = moment,
+			receipt_by = 'inbox', receipt_told = w.reply IS NOT true
+		FROM wanted w WHERE d.position = w.position
+		RETURNING d.receipt_told)
+	SELECT count(*), count(*) FILTER (WHERE NOT c.receipt_told) INTO r_read, r_receipts FROM changed c;
+	IF r_read > 0 THEN
+		PERFORM notice.note_inbox_change(of_namespace, of_user);
+	END IF;
+	r_unread := notice.count_unread(of_namespace, of_user);
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION read_inbox(of_namespace text, of_user text, positions bigint[], after bigint, up_to bigint, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.read_inbox(of_namespace text, of_user text, positions bigint[], after bigint, up_to bigint, most integer) IS 'Marks unread notices of an inbox as read: those at these positions, or (NULL) so many behind a position and up to another, which is by default the last one there is. Gives how many it marked, how many of these are receipts to be published, behind what to go on and up to what (NULL: there are no more), and how many are unread still.';
+
+--
+-- Name: receipts_to_tell(bigint, integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.receipts_to_tell(after bigint, most integer) RETURNS TABLE(r_position bigint, r_namespace text, r_trace_id text, r_data text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT d.position, d.namespace, n.trace_id, json_build_object('noticeId', n.notice_id,
+		'deliveryId', d.position::text, 'user', d.user_name, 'channel', d.channel, 'sender', n.sender,
+		'time', event.milliseconds(d.receipt_at), 'by', coalesce(d.receipt_by, 'provider'))::text
+	FROM notice.delivery d
+	JOIN notice.notice n ON n.position = d.notice_position
+	WHERE d.receipt_at IS NOT NULL AND NOT d.receipt_told AND d.position > after
+	ORDER BY d.position LIMIT most
+$$;
+
+--
+-- Name: FUNCTION receipts_to_tell(after bigint, most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.receipts_to_tell(after bigint, most integer) IS 'So many receipts behind a position that are to be published, and the data of their events.';
+
+--
+-- Name: receipts_told(bigint[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.receipts_told(positions bigint[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	WITH wanted AS MATERIALIZED (
+		SELECT d.position FROM notice.delivery d
+		WHERE d.position = ANY (positions) AND NOT d.receipt_told
+		ORDER BY d.position FOR UPDATE)
+	UPDATE notice.delivery d SET receipt_told = true
+	FROM wanted w WHERE d.position = w.position
+$$;
+
+--
+-- Name: FUNCTION receipts_told(positions bigint[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.receipts_told(positions bigint[]) IS 'Receipts that have been published.';
+
+--
+-- Name: record_change(json, bigint, text, json); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.record_change(caller json, of_position bigint, what text, ext json) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT audit.append(ARRAY[gen_random_uuid()], ARRAY[NULL::timestamptz], ARRAY[2], ARRAY[0],
+		ARRAY['notice'::audit.severity], ARRAY['junction.notice'], ARRAY[caller ->> 'node'], ARRAY[what],
+		ARRAY['notice:' || n.notice_id], ARRAY[nullif(caller ->> 'user', '')],
+		ARRAY[nullif(caller ->> 'application', '')], ARRAY[nullif(nullif(caller ->> 'roles', ''), '{}')],
+		ARRAY[nullif(caller ->> 'address', '')], ARRAY[caller ->> 'node'],
+		ARRAY[nullif(caller ->> 'trace', '')], ARRAY[ext], ARRAY[NULL::text], ARRAY[NULL::bytea],
+		ARRAY[NULL::bigint])
+	FROM notice.notice n WHERE n.position = of_position
+$$;
+
+--
+-- Name: FUNCTION record_change(caller json, of_position bigint, what text, ext json); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.record_change(caller json, of_position bigint, what text, ext json) IS 'Writes into the audit what somebody did to a notice. caller: user, application, roles (the text of an array), address, node, trace. Holds the lock of audit.append() from then on: last in a transaction.';
+
+--
+-- Name: record_sends(notice.decision[], uuid[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.record_sends(decided notice.decision[], notice_ids uuid[], senders text[], titles text[], templates text[], groups text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+	PERFORM audit.append(array_agg(gen_random_uuid()), array_agg(NULL::timestamptz), array_agg(1),
+		array_agg(0), array_agg('notice'::audit.severity), array_agg('junction.notice'::text),
+		array_agg(i.node), array_agg('notice sent'::text), array_agg('notice:' || i.notice_id),
+		array_agg(i.user_name), array_agg(i.application), array_agg(i.roles), array_agg(i.address),
+		array_agg(i.node), array_agg(i.trace_id),
+		array_agg(json_strip_nulls(json_build_object('sender', i.sender, 'title', i.title,
+			'channels', d.channels, 'users', cardinality(d.users),
+			'groups', (string_to_array(i.groups, ','))[1:100], 'template', i.template,
+			'deliveries', d.deliveries))),
+		array_agg(NULL::text), array_agg(NULL::bytea), array_agg(NULL::bigint))
+	FROM unnest(decided) AS d
+	JOIN unnest(notice_ids, senders, titles, templates, groups, user_names, applications,
+		record_sends.roles, addresses, nodes, trace_ids) WITH ORDINALITY AS i (notice_id, sender, title,
+		template, groups, user_name, application, roles, address, node, trace_id, place)
+		ON i.place = d.place;
+END $$;
+
+--
+-- Name: FUNCTION record_sends(decided notice.decision[], notice_ids uuid[], senders text[], titles text[], templates text[], groups text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.record_sends(decided notice.decision[], notice_ids uuid[], senders text[], titles text[], templates text[], groups text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) IS 'Writes sends into the audit: namespace junction.notice, opt_type 1, target "notice:ID"; ext: what was sent to whom (the first 100 groups).';
+
+--
+-- Name: renew_member(text, interval); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.renew_member(name text, alive interval) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	INSERT INTO notice.member AS m (name, renewed_at)
+	VALUES (renew_member.name, clock_timestamp())
+	ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET renewed_at = excluded.renewed_at;
+	DELETE FROM notice.member m WHERE m.renewed_at < clock_timestamp() - 10 * alive;
+	RETURN QUERY SELECT m.name FROM notice.member m
+	WHERE m.renewed_at >= clock_timestamp() - alive ORDER BY m.name;
+END $$;
+
+--
+-- Name: FUNCTION renew_member(name text, alive interval); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.renew_member(name text, alive interval) IS 'Says that a server sends, and gives those that have said so lately.';
+
+--
+-- Name: report(integer, bigint[], text[], text[], notice.state[], text[], text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.report(of_channel integer, positions bigint[], message_ids text[], addresses text[], states notice.state[], codes text[], texts text[]) RETURNS TABLE(r_known bigint, r_changed bigint, r_receipts bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+	found bigint[];
+	meant integer[];
+BEGIN
+	-- A message id alone is enough if one delivery has it; else the address says which. Of several
+	-- reports of one delivery the one that says most counts.
+	WITH given AS (
+		SELECT g.* FROM unnest(positions, message_ids, addresses, states)
+			WITH ORDINALITY AS g (position, message_id, address, state, number)
+	), matched AS (
+		SELECT g.number, g.state, d.position
+		FROM given g JOIN notice.delivery d ON d.position = g.position
+		WHERE d.channel_id = of_channel
+		UNION ALL
+		SELECT m.number, m.state, m.position
+		FROM (SELECT g.number, g.state, d.position, g.address IS NULL OR d.address = g.address AS fits,
+				count(*) OVER (PARTITION BY g.number) AS candidates
+			FROM given g JOIN notice.delivery d ON d.channel_id = of_channel AND d.message_id = g.message_id
+			WHERE g.position IS NULL) AS m
+		WHERE m.fits OR m.candidates = 1
+	), chosen AS (
+		SELECT DISTINCT ON (m.position) m.position, m.number FROM matched m
+		ORDER BY m.position, array_position('{read,delivered,failed,sent}', m.state::text), m.number DESC
+	)
+	SELECT coalesce(array_agg(c.position ORDER BY c.position), '{}'),
+		coalesce(array_agg(c.number::integer ORDER BY c.position), '{}'),
+		(SELECT count(DISTINCT m.number) FROM matched m)
+	INTO found, meant, r_known FROM chosen c;
+
+	-- Always in this order, so that nobody waits for each other.
+	PERFORM FROM notice.delivery d WHERE d.position = ANY (found) ORDER BY d.position FOR UPDATE;
+	WITH changed AS (
+		UPDATE notice.delivery d SET state = g.state, at = clock_timestamp(), due = NULL,
+			code = CASE WHEN g.silent THEN d.code ELSE g.code END,
+			text = CASE WHEN g.silent THEN d.text ELSE g.text END,
+			receipt_at = CASE WHEN g.state = 'read' THEN coalesce(d.receipt_at, clock_timestamp())
+				ELSE d.receipt_at END,
+			receipt_told = d.receipt_told OR g.state = 'read' AND NOT g.reply
+		FROM (SELECT f.position, states[f.number] AS state, codes[f.number] AS code, texts[f.number] AS text,
+				codes[f.number] IS NULL AND texts[f.number] IS NULL AS silent,
+				coalesce(n.reply, false) AS reply
+			FROM unnest(found, meant) AS f (position, number)
+			JOIN notice.delivery o ON o.position = f.position
+			LEFT JOIN notice.notice n ON n.position = o.notice_position) AS g
+		WHERE d.position = g.position AND CASE g.state
+			WHEN 'read' THEN d.state <> 'read'
+			WHEN 'delivered' THEN d.state NOT IN ('delivered', 'read')
+			WHEN 'failed' THEN d.state IN ('sending', 'sent', 'unknown')
+			WHEN 'sent' THEN d.state = 'unknown'
+			ELSE false END
+		RETURNING d.state = 'read' AND NOT d.receipt_told AS wanted)
+	SELECT count(*), count(*) FILTER (WHERE c.wanted) INTO r_changed, r_receipts FROM changed c;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION report(of_channel integer, positions bigint[], message_ids text[], addresses text[], states notice.state[], codes text[], texts text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.report(of_channel integer, positions bigint[], message_ids text[], addresses text[], states notice.state[], codes text[], texts text[]) IS 'Writes what a channel''s provider reports of deliveries, each told by its position or, without it (NULL), by the provider''s message id and, where several deliveries have that, the address. What arrived or was read is believed whatever is known of the delivery, the more if it is to be sent again; that it failed, of one that is being sent, was sent or is unknown; that it was sent, of one that is unknown. What it says already changes nothing. Gives how many reports are of known deliveries, how many deliveries have changed, and how many receipts are to be published.';
+
+--
+-- Name: resend_some(bigint, notice.state[], text, text[], bigint, integer, json); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.resend_some(of_position bigint, states notice.state[], of_channel text, users text[], after bigint, looked integer, caller json) RETURNS TABLE(r_resent bigint, r_last bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	moment timestamptz := clock_timestamp();
+	up_to bigint;
+	counted integer;
+BEGIN
+	SELECT max(c.position), count(*) INTO up_to, counted
+	FROM (SELECT d.position FROM notice.delivery d
+		WHERE d.notice_position = of_position AND d.position > after
+		ORDER BY d.position LIMIT looked) c;
+	-- Locked in the order of their positions, as everybody does who changes several.
+	WITH wanted AS MATERIALIZED (
+		SELECT d.position, d.namespace, d.user_name, d.channel FROM notice.delivery d
+		WHERE d.notice_position = of_position AND d.position > after AND d.position <= up_to
+			AND d.state = ANY (states)
+			AND (of_channel IS NULL OR d.channel = of_channel)
+			AND (users IS NULL OR d.user_name = ANY (users))
+		ORDER BY d.position FOR UPDATE),
+	resent AS (
+		UPDATE notice.delivery d SET state = 'waiting', due = moment, at = moment, tries = 0,
+			cancelled = false, address = r.addresses ->> w.channel, language = r.language,
+			channel_id = c.id, message_id = NULL, code = NULL, text = NULL
+		FROM wanted w
+		JOIN notice.recipient r ON r.namespace = w.namespace AND r.user_name = w.user_name
+		JOIN notice.channel c ON c.namespace = w.namespace AND c.name = w.channel
+		WHERE d.position = w.position AND d.position > after AND d.position <= up_to
+			AND r.addresses ->> w.channel <> ''
+		RETURNING 1)
+	SELECT count(*) INTO r_resent FROM resent;
+	IF counted = looked THEN
+		r_last := up_to;
+	END IF;
+	IF r_resent > 0 THEN
+		PERFORM notice.record_change(caller, of_position, 'notice resent', json_strip_nulls(json_build_object(
+			'count', r_resent, 'states', to_json(states), 'channel', of_channel,
+			'users', cardinality(users))));
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION resend_some(of_position bigint, states notice.state[], of_channel text, users text[], after bigint, looked integer, caller json); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.resend_some(of_position bigint, states notice.state[], of_channel text, users text[], after bigint, looked integer, caller json) IS 'Lets deliveries of a notice wait again that stand in one of the states, on a channel and to users if these are not NULL, having looked at so many behind a position: by the channel of that name that is there now, to the addresses and in the languages that their recipients have now; without one of these they stay as they are, and so do those of site, which is no channel there. Gives how many, and behind what to go on; NULL: there are no more. Each step that resends some is in the audit.';
+
+--
+-- Name: send(uuid[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[], text[], boolean[], boolean[], text[], bytea[], bigint[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.send(notice_ids uuid[], namespaces text[], senders text[], titles text[], messages text[], params text[], param_names text[], templates text[], channels text[], users text[], groups text[], attachments text[], replies boolean[], links boolean[], keys text[], hashes bytea[], key_ms bigint[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) RETURNS TABLE(r_place integer, r_outcome text, r_thing text, r_notice_id uuid, r_deliveries bigint, r_channel_ids text, r_users text, r_at_once boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+	decided notice.decision[];
+	left_out integer[] := '{}';
+	first bigint;
+	receipt timestamptz;
+BEGIN
+	IF '{}' <> ANY (attachments) THEN
+		-- What no notice carries is removed at some time.
+		PERFORM notice.lock_positions();
+		PERFORM FROM notice.attachment a WHERE a.id IN (SELECT unnest(g.ids::uuid[])
+			FROM unnest(attachments) AS g (ids)) ORDER BY a.id FOR UPDATE;
+	END IF;
+	decided := notice.decide(namespaces, templates, channels, users, groups, param_names, replies, links,
+		attachments);
+	PERFORM notice.lock_positions();
+	IF EXISTS (SELECT FROM unnest(keys) AS k WHERE k IS NOT NULL) THEN
+		FOR r_place, r_outcome, r_notice_id, r_deliveries IN
+			SELECT i.place, CASE WHEN i.hash = coalesce(k.request_hash, hashes[i.first_place])
+					THEN 'repeated' ELSE 'conflict' END,
+				coalesce(k.notice_id, notice_ids[i.first_place]),
+				coalesce(k.deliveries, decided[i.first_place].deliveries)
+			FROM (SELECT g.namespace, coalesce(g.application, '') AS application, g.key, g.hash,
+					d.place, min(d.place) FILTER (WHERE d.outcome = 'sent') OVER (
+						PARTITION BY g.namespace, coalesce(g.application, ''), g.key) AS first_place
+				FROM unnest(decided) AS d
+				JOIN unnest(namespaces, applications, keys, hashes) WITH ORDINALITY
+					AS g (namespace, application, key, hash, place) ON g.place = d.place
+				WHERE g.key IS NOT NULL) i
+			LEFT JOIN notice.idempotency k ON k.namespace = i.namespace
+				AND k.application = i.application AND k.key = i.key AND k.expires_at > clock_timestamp()
+			WHERE k.notice_id IS NOT NULL OR i.place > i.first_place
+		LOOP
+			left_out := left_out || r_place;
+			RETURN NEXT;
+		END LOOP;
+	END IF;
+	RETURN QUERY SELECT d.place, d.outcome, d.thing, NULL::uuid, NULL::bigint, NULL, NULL, NULL::boolean
+	FROM unnest(decided) AS d WHERE d.outcome <> 'sent' AND d.place <> ALL (left_out);
+	IF FOUND OR left_out <> '{}' THEN
+		decided := ARRAY(SELECT d FROM unnest(decided) AS d
+			WHERE d.outcome = 'sent' AND d.place <> ALL (left_out) ORDER BY d.place);
+		IF decided = '{}' THEN
+			RETURN;
+		END IF;
+	END IF;
+	first := notice.take_positions(decided[cardinality(decided)].room_before
+		+ decided[cardinality(decided)].room);
+	receipt := event.time_at(first);
+	PERFORM notice.deliver(ARRAY(SELECT ROW(first + d.room_before, first + d.room_before + 1,
+			namespaces[d.place], d.users, d.channels, d.channel_ids)::notice.portion
+		FROM unnest(decided) AS d WHERE d.at_once), receipt);
+	IF false = ANY (SELECT d.at_once FROM unnest(decided) AS d) THEN
+		INSERT INTO notice.part (notice_position, number, users, channel_ids)
+		SELECT first + d.room_before, u.number, u.names, d.channel_ids
+		FROM unnest(decided) AS d
+		CROSS JOIN LATERAL (SELECT (g.place - 1) / greatest(1, 1000 / cardinality(d.channels)) + 1,
+				array_agg(g.name)
+			FROM unnest(d.users) WITH ORDINALITY AS g (name, place) GROUP BY 1) AS u (number, names)
+		WHERE NOT d.at_once;
+	END IF;
+	INSERT INTO notice.notice (position, notice_id, time, namespace, sender, title, message, params,
+		template, template_version, channels, groups, attachments, reply, personal, deliveries, user_name,
+		application, address, node, trace_id)
+	SELECT first + d.room_before, i.notice_id, receipt, i.namespace, i.sender, i.title,
+		i.message, i.params, i.template, d.template_version, d.channels,
+		coalesce(string_to_array(i.groups, ','), '{}'), i.attachments::uuid[], i.reply, d.personal,
+		d.deliveries, i.user_name, i.application, i.address, i.node, i.trace_id
+	FROM unnest(decided) AS d
+	JOIN unnest(notice_ids, namespaces, senders, titles, messages, params, templates, groups, attachments,
+		replies, user_names, applications, addresses, nodes, trace_ids) WITH ORDINALITY AS i (notice_id,
+		namespace, sender, title, message, params, template, groups, attachments, reply, user_name,
+		application, address, node, trace_id, place) ON i.place = d.place;
+	IF EXISTS (SELECT FROM unnest(keys) AS k WHERE k IS NOT NULL) THEN
+		INSERT INTO notice.idempotency (namespace, application, key, request_hash, notice_id, deliveries,
+			expires_at)
+		SELECT i.namespace, coalesce(i.application, ''), i.key, i.hash, i.notice_id, d.deliveries,
+			clock_timestamp() + i.ms * interval '1 millisecond'
+		FROM unnest(decided) AS d
+		JOIN unnest(notice_ids, namespaces, applications, keys, hashes, key_ms) WITH ORDINALITY
+			AS i (notice_id, namespace, application, key, hash, ms, place) ON i.place = d.place
+		WHERE i.key IS NOT NULL
+		ON CONFLICT ON CONSTRAINT idempotency_pkey DO UPDATE SET request_hash = excluded.request_hash,
+			notice_id = excluded.notice_id, deliveries = excluded.deliveries,
+			expires_at = excluded.expires_at;
+	END IF;
+	IF '{}' <> ANY (attachments) THEN
+		UPDATE notice.attachment a SET used_at = u.position
+		FROM (SELECT g.id, max(first + d.room_before) AS position FROM unnest(decided) AS d
+			CROSS JOIN LATERAL unnest(attachments[d.place]::uuid[]) AS g (id) GROUP BY g.id) u
+		WHERE a.id = u.id;
+	END IF;
+	PERFORM notice.record_sends(decided, notice_ids, senders, titles, templates, groups, user_names,
+		applications, roles, addresses, nodes, trace_ids);
+	RETURN QUERY SELECT d.place, 'sent', NULL, notice_ids[d.place], d.deliveries,
+		array_to_json(array_remove(d.channel_ids, NULL))::text,
+		CASE WHEN d.at_once AND 'site' = ANY (d.channels) THEN array_to_json(d.users)::text END, d.at_once
+	FROM unnest(decided) AS d;
+END $$;
+
+--
+-- Name: FUNCTION send(notice_ids uuid[], namespaces text[], senders text[], titles text[], messages text[], params text[], param_names text[], templates text[], channels text[], users text[], groups text[], attachments text[], replies boolean[], links boolean[], keys text[], hashes bytea[], key_ms bigint[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.send(notice_ids uuid[], namespaces text[], senders text[], titles text[], messages text[], params text[], param_names text[], templates text[], channels text[], users text[], groups text[], attachments text[], replies boolean[], links boolean[], keys text[], hashes bytea[], key_ms bigint[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) IS 'Sends notices, one array element each, in the order of the elements. channels, users, groups: parted by commas, each once; channels NULL: the template''s, else site; users NULL: to groups. param_names and attachments: the text of an array. links: the server makes receipt links. Gives for each its place from 1 and what came of it: sent, with its id, the number of its deliveries, JSON lists of the channels'' ids and, if they were made at once, of the users who got it on site; repeated: the Idempotency-Key has sent the same before, with that notice''s id; conflict: it has sent something else; or why it was not sent: no template, no group, no channel, disabled (channel), missing (parameter), no link (a receipt link is needed on that channel), no attachment, and which one. What is not sent leaves nothing behind. Deliveries beyond 200 are made later, by notice.spread. One batch at a time, as notice.lock_positions() says.';
+
+--
+-- Name: shown_channel(notice.channel); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.shown_channel(c notice.channel) RETURNS json
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT json_build_object('namespace', c.namespace, 'name', c.name, 'kind', c.kind,
+		'settings', (SELECT coalesce(json_agg(k.name ORDER BY k.name), '[]')
+			FROM json_object_keys(c.settings) AS k (name)),
+		'secrets', c.secret_names, 'enabled', c.enabled, 'concurrency', c.concurrency,
+		'quota', c.quota, 'quota_ms', c.quota_ms, 'schedule_ms', c.schedule_ms,
+		'timeout_ms', c.timeout_ms)
+	WHERE c.id IS NOT NULL
+$$;
+
+--
+-- Name: FUNCTION shown_channel(c notice.channel); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.shown_channel(c notice.channel) IS 'A channel as the audit has it: of settings and secrets the names alone. NULL: there is none.';
+
+--
+-- Name: spread(bigint); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.spread(of_notice bigint DEFAULT NULL::bigint) RETURNS TABLE(r_channel_ids text, r_users text, r_namespace text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	part notice.part;
+	n record;
+	first bigint;
+BEGIN
+	IF NOT EXISTS (SELECT FROM notice.part p
+		WHERE p.notice_position = coalesce(of_notice, p.notice_position)) THEN
+		RETURN;
+	END IF;
+	PERFORM notice.lock_positions();
+	DELETE FROM notice.part p WHERE (p.notice_position, p.number) = (SELECT x.notice_position, x.number
+		FROM notice.part x WHERE x.notice_position = coalesce(of_notice, x.notice_position)
+		ORDER BY x.notice_position, x.number LIMIT 1)
+	RETURNING p.* INTO part;
+	IF part.number IS NULL THEN
+		RETURN;
+	END IF;
+	SELECT x.namespace, x.channels INTO n FROM notice.notice x WHERE x.position = part.notice_position;
+	IF FOUND THEN
+		first := notice.take_positions(cardinality(part.users)::bigint * cardinality(n.channels));
+		PERFORM notice.deliver(ARRAY[ROW(part.notice_position, first, n.namespace, part.users, n.channels,
+			part.channel_ids)::notice.portion], event.time_at(first));
+	END IF;
+	r_namespace := n.namespace;
+	r_channel_ids := array_to_json(array_remove(part.channel_ids, NULL));
+	r_users := CASE WHEN 'site' = ANY (n.channels) THEN array_to_json(part.users) END;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION spread(of_notice bigint); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.spread(of_notice bigint) IS 'Makes the deliveries of one part of a large send, of that notice or (NULL) of the oldest. Gives JSON lists of the ids of its channels and, if it went to site, of its users, and their namespace; no row: there is none left.';
+
+--
+-- Name: sweep_attachments(integer); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.sweep_attachments(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	-- Later than notice.find_attachments() gives them: what is being sent now does not go.
+	unused timestamptz := clock_timestamp() - interval '25 hours';
+	kept bigint := notice.first_kept();
+	gone uuid[];
+BEGIN
+	WITH u AS (DELETE FROM notice.upload x WHERE x.attachment_id IN (SELECT i.attachment_id
+			FROM notice.upload i WHERE i.begun_at < unused - interval '1 hour' LIMIT most)
+		RETURNING x.attachment_id)
+	SELECT array_agg(u.attachment_id) INTO gone FROM u;
+	IF gone IS NULL THEN
+		WITH a AS (DELETE FROM notice.attachment x WHERE x.id IN (
+				(SELECT i.id FROM notice.attachment i WHERE i.used_at IS NULL AND i.created_at < unused
+					ORDER BY i.created_at LIMIT most)
+				UNION ALL
+				(SELECT i.id FROM notice.attachment i WHERE i.used_at < kept ORDER BY i.used_at LIMIT most)
+				LIMIT most)
+			AND (x.used_at IS NULL OR x.used_at < kept)
+			RETURNING x.id)
+		SELECT array_agg(a.id) INTO gone FROM a;
+	END IF;
+	DELETE FROM notice.attachment_part p WHERE p.attachment_id = ANY (gone);
+	RETURN coalesce(cardinality(gone), 0);
+END $$;
+
+--
+-- Name: FUNCTION sweep_attachments(most integer); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.sweep_attachments(most integer) IS 'Removes so many attachments at most that were not completed, or that no notice has carried, within a day, or whose last notice is not kept any more. Gives how many.';
+
+--
+-- Name: take(integer, text, bigint, integer, integer, bigint, boolean, boolean); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.take(of_channel integer, of_node text, of_number bigint, most_messages integer, most_each integer, lease_ms bigint, can_ask boolean, repeats boolean) RETURNS TABLE(r_message integer, r_ask boolean, r_position bigint, r_notice bigint, r_user text, r_address text, r_language text, r_attempt integer, r_message_id text, r_due_ms bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+	now_ timestamptz;
+	lease_end timestamptz;
+	taken bigint[];
+	messages integer[];
+	begun bigint;
+	again bigint[];
+BEGIN
+	r_message := -1;
+	SELECT CASE WHEN repeats THEN c.schedule_ms END INTO again FROM notice.charge h JOIN notice.channel c ON c.id = h.channel_id
+	WHERE h.channel_id = of_channel AND h.node = of_node AND h.number = of_number AND c.enabled
+	FOR SHARE OF h;
+	IF NOT FOUND THEN
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	now_ := clock_timestamp();
+	lease_end := now_ + lease_ms * interval '1 millisecond';
+	WITH due AS MATERIALIZED (
+		SELECT d.position, d.notice_position, d.language, d.state, d.due FROM notice.delivery d
+		WHERE d.channel_id = of_channel AND d.due <= now_
+		ORDER BY d.due, d.position LIMIT most_messages * most_each FOR UPDATE SKIP LOCKED),
+	shared AS (
+		SELECT d.*, most_each > 1 AND d.state = 'waiting' AND NOT coalesce((SELECT n.personal
+			FROM notice.notice n WHERE n.position = d.notice_position), true) AS together
+		FROM due d),
+	parted AS (
+		SELECT s.*, CASE WHEN s.together THEN (row_number() OVER (
+				PARTITION BY s.together, s.notice_position, s.language ORDER BY s.due, s.position) - 1)
+			/ most_each ELSE s.position END AS part
+		FROM shared s),
+	led AS (
+		SELECT p.*, first_value(p.due) OVER same AS first_due, first_value(p.position) OVER same AS first
+		FROM parted p
+		WINDOW same AS (PARTITION BY p.together, p.notice_position, p.language, p.part
+			ORDER BY p.due, p.position)),
+	numbered AS (
+		SELECT l.position, l.state, (dense_rank() OVER (ORDER BY l.first_due, l.first))::integer AS message
+		FROM led l)
+	SELECT array_agg(n.position ORDER BY n.message, n.position),
+		array_agg(n.message ORDER BY n.message, n.position),
+		count(DISTINCT n.message) FILTER (WHERE n.state = 'waiting')
+	INTO taken, messages, begun
+	FROM numbered n WHERE n.message <= most_messages;
+	-- What is begun is due when its lease ends.
+	RETURN QUERY
+	WITH moved AS (
+		UPDATE notice.delivery d
+		SET state = CASE WHEN d.state = 'waiting' THEN 'sending'
+				WHEN d.state <> 'sending' THEN d.state
+				WHEN d.cancelled OR again[d.tries + 1] IS NULL THEN 'unknown' ELSE 'waiting' END,
+			at = CASE WHEN d.state IN ('waiting', 'sending') THEN now_ ELSE d.at END,
+			due = CASE WHEN d.state = 'waiting' THEN lease_end
+				WHEN d.state <> 'sending' THEN CASE WHEN can_ask THEN lease_end END
+				WHEN NOT d.cancelled AND again[d.tries + 1] IS NOT NULL
+					THEN now_ + again[d.tries + 1] * interval '1 millisecond'
+				WHEN can_ask THEN now_ END,
+			tries = d.tries + (d.state = 'sending' AND again[d.tries + 1] IS NOT NULL)::integer,
+			attempts = d.attempts + (d.state = 'waiting' OR d.state <> 'sending' AND can_ask)::integer,
+			code = CASE d.state WHEN 'sending' THEN 'server_lost' ELSE d.code END,
+			text = CASE d.state WHEN 'sending' THEN 'its server ended while it sent it' ELSE d.text END
+		WHERE d.position = ANY (taken)
+		RETURNING d.*),
+	begins AS (
+		INSERT INTO notice.attempt (position, number, at, node, asked)
+		SELECT m.position, m.attempts, now_, of_node, m.state <> 'sending' FROM moved m
+		WHERE m.due = lease_end AND m.state <> 'waiting'),
+	ends AS (
+		UPDATE notice.attempt a SET state = m.state, code = m.code, text = m.text
+		FROM moved m WHERE (m.due = lease_end AND m.state <> 'waiting') IS NOT TRUE
+			AND a.position = m.position AND a.number = m.attempts AND a.state = 'sending'
+			AND NOT a.asked)
+	SELECT i.message, m.state <> 'sending', m.position, m.notice_position, m.user_name, m.address,
+		m.language, m.attempts, m.message_id, NULL::bigint
+	FROM unnest(taken, messages) WITH ORDINALITY AS i (position, message, place)
+	JOIN moved m ON m.position = i.position
+	WHERE m.due = lease_end AND m.state <> 'waiting'
+	ORDER BY i.place;
+	INSERT INTO notice.quota_use (channel_id, at)
+	SELECT c.id, now_ FROM notice.channel c CROSS JOIN generate_series(1, begun) AS i
+	WHERE c.id = of_channel AND c.quota > 0;
+	DELETE FROM notice.quota_use u USING notice.channel c
+	WHERE c.id = of_channel AND u.channel_id = of_channel
+		AND u.at <= now_ - (c.quota_ms + c.timeout_ms) * interval '1 millisecond';
+	r_message := 0;
+	r_due_ms := (SELECT event.due_ms(d.due) FROM notice.delivery d
+		WHERE d.channel_id = of_channel AND d.due IS NOT NULL ORDER BY d.due, d.position LIMIT 1);
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION take(of_channel integer, of_node text, of_number bigint, most_messages integer, most_each integer, lease_ms bigint, can_ask boolean, repeats boolean); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.take(of_channel integer, of_node text, of_number bigint, most_messages integer, most_each integer, lease_ms bigint, can_ask boolean, repeats boolean) IS 'Takes the oldest deliveries of a channel that are due, for the server that has claimed it with that number, so many messages at most. What waits is sending until its lease ends; several of one notice in one language make a message, most_each at most, unless each user is told something else. What was sending when its lease ended is unknown, or waits for its next time by the channel''s schedule if the receiver tells repetitions. What was sent, or is unknown, is to be asked for (r_ask), or is left as it is if that cannot be done. A row for each that is to be sent or asked for, ordered by its message from 1; then one with r_message 0 and, if there is any, in how many milliseconds the next one is due. Or one alone with r_message -1: it has not claimed the channel, or that is disabled.';
+
+--
+-- Name: take_positions(bigint); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.take_positions(count bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	first bigint;
+BEGIN
+	SELECT greatest(p.last_value + 1, event.position_at(clock_timestamp())) INTO first
+	FROM notice.last_position p;
+	PERFORM setval('notice.last_position', first - 1 + count);
+	RETURN first;
+END $$;
+
+--
+-- Name: FUNCTION take_positions(count bigint); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.take_positions(count bigint) IS 'The first of so many positions. Only under the lock of notice.lock_positions().';
+
+--
+-- Name: take_receipt(bigint); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.take_receipt(of_position bigint) RETURNS TABLE(r_title text, r_receipts bigint, r_namespace text, r_user text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	moment timestamptz := clock_timestamp();
+	d notice.delivery;
+	wanted boolean;
+BEGIN
+	SELECT * INTO d FROM notice.delivery x WHERE x.position = of_position FOR UPDATE;
+	SELECT n.title, n.reply INTO r_title, wanted FROM notice.notice n WHERE n.position = d.notice_position;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	r_receipts := 0;
+	IF d.receipt_at IS NULL THEN
+		UPDATE notice.delivery x SET state = 'read', at = moment, due = NULL, receipt_at = moment,
+			receipt_by = 'link', receipt_told = NOT wanted
+		WHERE x.position = of_position;
+		r_receipts := wanted::integer;
+		IF d.channel_id IS NULL AND d.state = 'delivered' AND NOT d.hidden THEN
+			PERFORM notice.note_inbox_change(d.namespace, d.user_name);
+			r_namespace := d.namespace;
+			r_user := d.user_name;
+		END IF;
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION take_receipt(of_position bigint); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.take_receipt(of_position bigint) IS 'Confirms a delivery by its link: it is read, however it stood; repeated, nothing changes. Gives the notice''s title, how many receipts are to be published, and whose inbox has changed (NULL: none); no row: it is not kept.';
+
+--
+-- Name: unknown_group(text, text[]); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.unknown_group(of_namespace text, names text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT g.name FROM unnest(names) WITH ORDINALITY AS g (name, place)
+	WHERE NOT EXISTS (SELECT FROM notice.group_name n
+			WHERE n.namespace = of_namespace AND n.name = g.name)
+		AND NOT EXISTS (SELECT FROM auth.subject s
+			WHERE s.kind = 'group' AND s.name = lower(g.name) AND NOT s.disabled)
+	ORDER BY g.place LIMIT 1
+$$;
+
+--
+-- Name: FUNCTION unknown_group(of_namespace text, names text[]); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.unknown_group(of_namespace text, names text[]) IS 'The first of these groups that neither Notice nor Auth has; NULL: there is none. A group of Auth''s that is disabled is none.';
+
+--
+-- Name: unspread(bigint); Type: FUNCTION; Schema: notice; Owner: -
+--
+
+CREATE FUNCTION notice.unspread(of_position bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT coalesce(sum(cardinality(p.users)), 0) FROM notice.part p WHERE p.notice_position = of_position
+$$;
+
+--
+-- Name: FUNCTION unspread(of_position bigint); Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON FUNCTION notice.unspread(of_position bigint) IS 'Recipients of a notice whose deliveries are still to be made.';
+
+--
 -- Name: interval_milliseconds(interval); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -5361,11 +8275,13 @@ CREATE TABLE registry.action (
     updated_at timestamp with time zone NOT NULL,
     revision bigint NOT NULL,
     timeout interval,
+    origin text,
     CONSTRAINT action_data_object CHECK ((json_typeof(data) = 'object'::text)),
     CONSTRAINT action_headers_object CHECK ((json_typeof(headers) = 'object'::text)),
     CONSTRAINT action_method_known CHECK ((method = ANY (ARRAY['GET'::text, 'HEAD'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text, 'OPTIONS'::text]))),
     CONSTRAINT action_name_characters CHECK ((name !~ '[\x01-\x1f\x7f-\x9f/]'::text)),
     CONSTRAINT action_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT action_origin_known CHECK ((origin = ANY (ARRAY['configuration'::text, 'graphql'::text]))),
     CONSTRAINT action_params_object CHECK ((json_typeof(params) = 'object'::text)),
     CONSTRAINT action_protocol_known CHECK ((protocol = ANY (ARRAY['http'::text, 'https'::text]))),
     CONSTRAINT action_server_host_characters CHECK ((server_host ~ '^[0-9A-Za-z._:-]+$'::text)),
@@ -5487,18 +8403,64 @@ COMMENT ON COLUMN registry.action.revision IS 'Revision of the last registration
 COMMENT ON COLUMN registry.action.timeout IS 'How long a call of it may take in all; NULL: the server''s default.';
 
 --
+-- Name: COLUMN action.origin; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.action.origin IS 'configuration: the service''s configuration file says it; graphql: the schema of its GraphQL endpoint does; NULL: it was registered.';
+
+--
 -- Name: action_value(registry.action); Type: FUNCTION; Schema: registry; Owner: -
 --
 
 CREATE FUNCTION registry.action_value(a registry.action) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('name', (a).name, 'uri', (a).uri, 'method', (a).method, 'protocol', (a).protocol, 'server_host', (a).server_host, 'server_port', (a).server_port, 'server_protocol', (a).server_protocol, 'params', (a).params, 'data', (a).data, 'headers', (a).headers, 'timeout_ms', registry.interval_milliseconds((a).timeout), 'created', registry.milliseconds((a).created_at), 'updated', registry.milliseconds((a).updated_at));
+    RETURN json_build_object('name', (a).name, 'uri', (a).uri, 'method', (a).method, 'protocol', (a).protocol, 'server_host', (a).server_host, 'server_port', (a).server_port, 'server_protocol', (a).server_protocol, 'params', (a).params, 'data', (a).data, 'headers', (a).headers, 'origin', (a).origin, 'timeout_ms', registry.interval_milliseconds((a).timeout), 'created', registry.milliseconds((a).created_at), 'updated', registry.milliseconds((a).updated_at));
 
 --
 -- Name: FUNCTION action_value(a registry.action); Type: COMMENT; Schema: registry; Owner: -
 --
 
 COMMENT ON FUNCTION registry.action_value(a registry.action) IS 'State of an action as JSON.';
+
+--
+-- Name: apply_configuration(text, text, boolean, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.apply_configuration(of_namespace text, of_key text, had_events boolean, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	counts registry.configuration;
+	revision bigint;
+BEGIN
+	SELECT * INTO counts FROM registry.configuration c
+	WHERE c.namespace = of_namespace AND c.service_key = of_key AND c.content IS NOT NULL
+	ORDER BY c.loaded_at DESC, c.host, c.folder, c.file LIMIT 1;
+	revision := registry.put_configured_service(NULL, counts, of_namespace, of_key, server_name);
+	revision := registry.put_configured_nodes(revision, counts, of_namespace, of_key, server_name);
+	revision := registry.put_configured_actions(revision, of_namespace, of_key, 'configuration',
+		coalesce(counts.content -> 'actions', '[]'), server_name);
+	IF NOT EXISTS (SELECT FROM registry.wanted_nodes(counts) w
+		WHERE w.r_metadata::json ->> 'kind' = 'graphql') THEN
+		revision := registry.put_configured_actions(revision, of_namespace, of_key, 'graphql', '[]',
+			server_name);
+	END IF;
+	IF counts.content IS NULL THEN
+		revision := registry.drop_empty_service(revision, of_namespace, of_key, server_name);
+	END IF;
+	IF had_events OR registry.has_events(counts) THEN
+		PERFORM event.configure_service(of_namespace, coalesce(counts.service, of_key),
+			registry.configured_events(counts));
+	END IF;
+	RETURN revision;
+END $$;
+
+--
+-- Name: FUNCTION apply_configuration(of_namespace text, of_key text, had_events boolean, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.apply_configuration(of_namespace text, of_key text, had_events boolean, server_name text) IS 'Makes a service what the configuration that counts says; if there is none, takes away what one brought, and the service if nothing else is left of it. had_events: one has brought subscriptions. The revision, or NULL if all was so already. JN409: somebody else has a subscription of such a name.';
 
 --
 -- Name: begin_change(boolean); Type: FUNCTION; Schema: registry; Owner: -
@@ -5693,6 +8655,212 @@ $$;
 COMMENT ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) IS 'What follows a part of a revision, in order: at most so many rows, and no more when their values have come to that many bytes. Only right for a revision that is not forgotten: see registry.history.';
 
 --
+-- Name: configure(text, text, text, text, text, text, text, text[], text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.configure(namespace text, host text, folder text, file text, service text, title text, content text, warnings text[], server_name text) RETURNS TABLE(r_revision bigint, r_other text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	of_key text := lower(service COLLATE "C");
+	before registry.configuration;
+BEGIN
+	PERFORM registry.begin_change(true);
+	SELECT * INTO before FROM registry.configuration c WHERE c.namespace = configure.namespace
+		AND c.host = configure.host AND c.folder = configure.folder AND c.file = configure.file;
+	SELECT c.host INTO r_other FROM registry.configuration c
+	WHERE c.namespace = configure.namespace AND c.service_key = of_key
+		AND (c.host, c.folder) <> (configure.host, configure.folder)
+		AND c.content::text <> configure.content
+	ORDER BY c.loaded_at DESC LIMIT 1;
+	IF r_other IS NOT NULL THEN
+		warnings := warnings || format('a server on host %s has another configuration of service %s:'
+			' the one that was loaded last counts', r_other, service);
+	END IF;
+	IF (before.service, before.title, before.content::text, before.warnings, before.error)
+		IS DISTINCT FROM (service, title, content, warnings, NULL) THEN
+		INSERT INTO registry.configuration AS c
+			(namespace, host, folder, file, service, title, content, loaded_at, warnings)
+		VALUES (namespace, host, folder, file, service, title, content::json, clock_timestamp(),
+			warnings)
+		ON CONFLICT ON CONSTRAINT configuration_pkey DO UPDATE SET service = excluded.service,
+			title = excluded.title, content = excluded.content, warnings = excluded.warnings,
+			loaded_at = CASE WHEN c.content::text = configure.content
+				AND c.service = excluded.service THEN c.loaded_at ELSE excluded.loaded_at END,
+			error = NULL, error_at = NULL;
+	END IF;
+	r_revision := registry.apply_configuration(namespace, of_key,
+		before.service_key = of_key AND registry.has_events(before), server_name);
+	IF before.content IS NOT NULL AND before.service_key <> of_key THEN
+		r_revision := coalesce(registry.apply_configuration(namespace, before.service_key,
+			registry.has_events(before), server_name), r_revision);
+	END IF;
+	RETURN NEXT;
+END $$;
+
+--
+-- Name: FUNCTION configure(namespace text, host text, folder text, file text, service text, title text, content text, warnings text[], server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.configure(namespace text, host text, folder text, file text, service text, title text, content text, warnings text[], server_name text) IS 'Publishes what a configuration file says (content as in registry.configuration). Gives the revision, NULL if the registry says so already, and a host that has another configuration of the service, which is one of the warnings then. JN409: somebody else has a subscription of such a name; then nothing is changed.';
+
+--
+-- Name: configure_graphql(text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.configure_graphql(namespace text, service text, actions text, server_name text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	of_key text := lower(service COLLATE "C");
+BEGIN
+	PERFORM registry.begin_change(true);
+	IF NOT EXISTS (SELECT FROM registry.node n WHERE n.namespace = configure_graphql.namespace
+		AND n.service_key = of_key AND n.configured AND n.metadata ->> 'kind' = 'graphql') THEN
+		RETURN NULL;
+	END IF;
+	RETURN registry.put_configured_actions(NULL, namespace, of_key, 'graphql', actions::json,
+		server_name);
+END $$;
+
+--
+-- Name: FUNCTION configure_graphql(namespace text, service text, actions text, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.configure_graphql(namespace text, service text, actions text, server_name text) IS 'Makes what the GraphQL endpoint of a configured service can be asked its actions (see registry.put_configured_actions()). The revision, or NULL if nothing has changed, or the service has no such endpoint any more.';
+
+--
+-- Name: configuration; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE TABLE registry.configuration (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    host text NOT NULL COLLATE pg_catalog."C",
+    folder text NOT NULL COLLATE pg_catalog."C",
+    file text NOT NULL COLLATE pg_catalog."C",
+    service text NOT NULL,
+    service_key text GENERATED ALWAYS AS (lower((service COLLATE "C"))) STORED COLLATE pg_catalog."C",
+    title text DEFAULT ''::text NOT NULL,
+    content json,
+    loaded_at timestamp with time zone,
+    warnings text[] DEFAULT '{}'::text[] NOT NULL,
+    error text,
+    error_at timestamp with time zone,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT configuration_content_object CHECK ((json_typeof(content) = 'object'::text)),
+    CONSTRAINT configuration_error_with_time CHECK (((error IS NULL) = (error_at IS NULL))),
+    CONSTRAINT configuration_file_length CHECK (((octet_length(file) >= 1) AND (octet_length(file) <= 1024))),
+    CONSTRAINT configuration_host_length CHECK (((octet_length(host) >= 1) AND (octet_length(host) <= 255))),
+    CONSTRAINT configuration_loaded_with_content CHECK (((content IS NULL) = (loaded_at IS NULL)))
+);
+
+--
+-- Name: TABLE configuration; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.configuration IS 'The service configuration files that servers have found. Of those of one service the one loaded last counts.';
+
+--
+-- Name: COLUMN configuration.namespace; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.namespace IS 'Namespace of the service.';
+
+--
+-- Name: COLUMN configuration.host; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.host IS 'Host of the server that loads it.';
+
+--
+-- Name: COLUMN configuration.folder; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.folder IS 'That server''s configuration folder.';
+
+--
+-- Name: COLUMN configuration.file; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.file IS 'Path behind the folder.';
+
+--
+-- Name: COLUMN configuration.service; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.service IS 'Name of the service that it brings; empty if that could never be read.';
+
+--
+-- Name: COLUMN configuration.service_key; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.service_key IS 'The name in lower case (ASCII letters only).';
+
+--
+-- Name: COLUMN configuration.title; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.title IS 'Name of the service for people.';
+
+--
+-- Name: COLUMN configuration.content; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.content IS 'What it brings, secrets left out: {"settings":object,"nodes":[{"kind","host","port","protocol","base","weight"}],"actions":[{"name","method","uri","params","timeout_ms"}],"events":[as event.put_subscription() takes them, without a secret]}. NULL: it was never good.';
+
+--
+-- Name: COLUMN configuration.loaded_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.loaded_at IS 'Since when content is what it brings; NULL: it was never good.';
+
+--
+-- Name: COLUMN configuration.warnings; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.warnings IS 'What was taken, but not as it may be meant.';
+
+--
+-- Name: COLUMN configuration.error; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.error IS 'Why the present file is not what content is; NULL: it is.';
+
+--
+-- Name: COLUMN configuration.error_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.error_at IS 'When that was found.';
+
+--
+-- Name: COLUMN configuration.seen_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.configuration.seen_at IS 'When a server last said that it looks at the folder; a day without that, and it is as if the file had gone.';
+
+--
+-- Name: configured_events(registry.configuration); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.configured_events(counts registry.configuration) RETURNS json
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	-- 244 random bits each.
+	SELECT coalesce(json_agg((e::jsonb || jsonb_build_object('fresh_secret', '\x'
+		|| replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')))::json), '[]')
+	FROM json_array_elements(counts.content -> 'events') AS e
+$$;
+
+--
+-- Name: FUNCTION configured_events(counts registry.configuration); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.configured_events(counts registry.configuration) IS 'The subscriptions that a configuration brings, each with a fresh secret.';
+
+--
 -- Name: delete_leases(); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -5853,6 +9021,37 @@ END $$;
 COMMENT ON FUNCTION registry.deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text) IS 'Removes a node. The revision, or NULL if there is no such node.';
 
 --
+-- Name: drop_empty_service(bigint, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.drop_empty_service(INOUT within bigint, of_namespace text, of_key text, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	service registry.service;
+BEGIN
+	SELECT * INTO service FROM registry.service s
+	WHERE s.namespace = of_namespace AND s.key = of_key;
+	IF service.key IS NULL
+		OR EXISTS (SELECT FROM registry.action a
+			WHERE a.namespace = of_namespace AND a.service_key = of_key)
+		OR EXISTS (SELECT FROM registry.node n WHERE n.namespace = of_namespace
+			AND n.service_key = of_key AND n.expired_at IS NULL) THEN
+		RETURN;
+	END IF;
+	DELETE FROM registry.service s WHERE s.namespace = of_namespace AND s.key = of_key;
+	within := registry.note_configured(within, of_namespace, 'service', of_key, of_key, NULL,
+		registry.whole_service_value(service), server_name);
+END $$;
+
+--
+-- Name: FUNCTION drop_empty_service(INOUT within bigint, of_namespace text, of_key text, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.drop_empty_service(INOUT within bigint, of_namespace text, of_key text, server_name text) IS 'Removes a service that has neither nodes nor actions.';
+
+--
 -- Name: expire_nodes(text[], text[], text[], text, bigint); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -5920,6 +9119,62 @@ END $$;
 COMMENT ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) IS 'Expires those of the nodes whose lease has run out by this database''s clock and what has been written to it, and a quarter more, since heartbeats are written that late. expected: what the clock should say, in milliseconds since 1970; if it is later by more than half of a lease, or that is NULL, the node stays. Gives for each the milliseconds that are left (0 or less: it might have expired, but for that; NULL: it has expired, or is gone or without a lease), the revision, if any has expired now, and what the clock says.';
 
 --
+-- Name: forget_configuration(text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.forget_configuration(of_namespace text, of_host text, of_folder text, of_file text, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	before registry.configuration;
+BEGIN
+	DELETE FROM registry.configuration c WHERE c.namespace = of_namespace AND c.host = of_host
+		AND c.folder = of_folder AND c.file = of_file
+	RETURNING c.* INTO before;
+	RETURN CASE WHEN before.content IS NOT NULL THEN registry.apply_configuration(of_namespace,
+		before.service_key, registry.has_events(before), server_name) END;
+END $$;
+
+--
+-- Name: FUNCTION forget_configuration(of_namespace text, of_host text, of_folder text, of_file text, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.forget_configuration(of_namespace text, of_host text, of_folder text, of_file text, server_name text) IS 'What registry.unconfigure() does, in a transaction that registry.begin_change(true) has begun.';
+
+--
+-- Name: forget_configurations(text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.forget_configurations(server_name text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	old registry.configuration;
+	forgotten integer := 0;
+BEGIN
+	IF NOT EXISTS (SELECT FROM registry.configuration c
+		WHERE c.seen_at < clock_timestamp() - interval '1 day') THEN
+		RETURN 0;
+	END IF;
+	PERFORM registry.begin_change(true);
+	FOR old IN SELECT * FROM registry.configuration c
+		WHERE c.seen_at < clock_timestamp() - interval '1 day' LOOP
+		PERFORM registry.forget_configuration(old.namespace, old.host, old.folder, old.file,
+			server_name);
+		forgotten := forgotten + 1;
+	END LOOP;
+	RETURN forgotten;
+END $$;
+
+--
+-- Name: FUNCTION forget_configurations(server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.forget_configurations(server_name text) IS 'Forgets the files at whose folder no server has looked for a day, as if they had gone. Gives how many.';
+
+--
 -- Name: forget_extensions(text, text[], integer[]); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -5973,186 +9228,18 @@ END $$;
 COMMENT ON FUNCTION registry.forget_nodes(kept interval) IS 'Removes nodes that expired longer ago than that. Gives how many.';
 
 --
--- Name: keep_history(integer); Type: FUNCTION; Schema: registry; Owner: -
+-- Name: has_events(registry.configuration); Type: FUNCTION; Schema: registry; Owner: -
 --
 
-CREATE FUNCTION registry.keep_history(days integer) RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-DECLARE
-	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
-	partition record;
-	last_revision bigint;
-	dropped integer := 0;
-BEGIN
-	IF days < 1 THEN
-		RAISE EXCEPTION 'history is kept for 1 day at least, not %', days;
-	END IF;
-	-- One at a time; who comes second finds nothing to do.
-	PERFORM pg_advisory_xact_lock(6024014);
-	FOR i IN 0 .. 2 LOOP
-		PERFORM registry.make_month((this_month + i * interval '1 month')::date);
-	END LOOP;
-	FOR partition IN
-		SELECT c.relname FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-		WHERE h.inhparent = 'registry.change'::regclass AND c.relname ~ '^change_\d{4}_\d\d$'
-			AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
-				<= (now() AT TIME ZONE 'UTC') - days * interval '1 day'
-		ORDER BY c.relname
-	LOOP
-		EXECUTE format('SELECT max(revision) FROM registry.%I', partition.relname)
-			INTO last_revision;
-		EXECUTE format('DROP TABLE registry.%I', partition.relname);
-		UPDATE registry.history SET forgotten = greatest(forgotten, last_revision);
-		dropped := dropped + 1;
-	END LOOP;
-	RETURN dropped;
-END $_$;
+CREATE FUNCTION registry.has_events(counts registry.configuration) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE((json_array_length(((counts).content -> 'events'::text)) > 0), false);
 
 --
--- Name: FUNCTION keep_history(days integer); Type: COMMENT; Schema: registry; Owner: -
+-- Name: FUNCTION has_events(counts registry.configuration); Type: COMMENT; Schema: registry; Owner: -
 --
 
-COMMENT ON FUNCTION registry.keep_history(days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
-
---
--- Name: keep_invocations(integer); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.keep_invocations(days integer) RETURNS integer
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ SELECT upkeep.keep_months('registry.invocation', days) $$;
-
---
--- Name: FUNCTION keep_invocations(days integer); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.keep_invocations(days integer) IS 'Makes the partitions of registry.invocation for this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
-
---
--- Name: member; Type: TABLE; Schema: registry; Owner: -
---
-
-CREATE UNLOGGED TABLE registry.member (
-    name text NOT NULL COLLATE pg_catalog."C",
-    renewed_at timestamp with time zone NOT NULL
-);
-
---
--- Name: TABLE member; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON TABLE registry.member IS 'The Junction servers that work on this database. Not logged: after a crash of PostgreSQL they enter themselves again.';
-
---
--- Name: COLUMN member.name; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.member.name IS 'hostname-starttime of the server.';
-
---
--- Name: COLUMN member.renewed_at; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.member.renewed_at IS 'When it was last seen alive.';
-
---
--- Name: leave_member(text); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.leave_member(name text) RETURNS void
-    LANGUAGE sql
-    BEGIN ATOMIC
- DELETE FROM registry.member AS m
-   WHERE (m.name = leave_member.name);
-END;
-
---
--- Name: FUNCTION leave_member(name text); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.leave_member(name text) IS 'Says that this server is about to end.';
-
---
--- Name: log_invocations(uuid[], bigint[], text[], text[], text[], text[], text[], text[], integer[], bigint[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) RETURNS TABLE(r_position bigint)
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-	INSERT INTO registry.invocation (id, invoked_at, trace_id, function_urn, host, extension,
-		address, outcome, http_status, duration, error, server_node, caller_address,
-		caller_application, caller_user, trace)
-	SELECT i.id, to_timestamp(i.invoked_at / 1000.0), i.trace_id, i.function_urn, i.host,
-		i.extension, i.address, i.outcome, i.http_status, i.duration * interval '1 microsecond',
-		i.error, i.server_node, i.caller_address, i.caller_application, i.caller_user, i.trace
-	FROM unnest(ids, invoked_ats, trace_ids, function_urns, hosts, extensions, addresses, outcomes,
-		http_statuses, durations, errors, server_nodes, caller_addresses, caller_applications,
-		caller_users, traces) AS i (id, invoked_at, trace_id, function_urn, host, extension,
-		address, outcome, http_status, duration, error, server_node, caller_address,
-		caller_application, caller_user, trace)
-	ON CONFLICT DO NOTHING;
-	SELECT p::bigint FROM generate_subscripts(ids, 1) AS p;
-$$;
-
---
--- Name: FUNCTION log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) IS 'Writes outcomes of invocations, one array element each; what is there already stays. Times in milliseconds since 1970, durations in microseconds.';
-
---
--- Name: make_month(date); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.make_month(month date) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-DECLARE
-	partition text := 'change_' || to_char(month, 'YYYY_MM');
-BEGIN
-	IF to_regclass('registry.' || partition) IS NOT NULL THEN
-		RETURN;
-	END IF;
-	EXECUTE format('CREATE TABLE registry.%I PARTITION OF registry.change '
-		'FOR VALUES FROM (%L) TO (%L)', partition, month::timestamp AT TIME ZONE 'UTC',
-		(month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
-	EXECUTE format('COMMENT ON TABLE registry.%I IS %L', partition,
-		'Changes of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
-END $$;
-
---
--- Name: FUNCTION make_month(month date); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.make_month(month date) IS 'Makes the partition of registry.change for the month that begins on that day, if it is missing.';
-
---
--- Name: next_revision(); Type: FUNCTION; Schema: registry; Owner: -
---
-
-CREATE FUNCTION registry.next_revision() RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-	-- One at a time, until its commit is visible: a sequence alone gives numbers in the order of
-	-- asking, and a reader would pass over one that commits late. Taken when the rows have been
-	-- written, so that the lock is held for the log and the commit only, and that of two who
-	-- write the same row the later has the greater revision.
-	PERFORM pg_advisory_xact_lock(6024013);
-	RETURN nextval('registry.revision');
-END $$;
-
---
--- Name: FUNCTION next_revision(); Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON FUNCTION registry.next_revision() IS 'Takes the lock of the log until the end of the transaction, and its next revision.';
+COMMENT ON FUNCTION registry.has_events(counts registry.configuration) IS 'Whether it brings subscriptions.';
 
 --
 -- Name: node; Type: TABLE; Schema: registry; Owner: -
@@ -6177,6 +9264,7 @@ CREATE TABLE registry.node (
     flapping boolean DEFAULT false NOT NULL,
     lease interval,
     expired_at timestamp with time zone,
+    configured boolean DEFAULT false NOT NULL,
     CONSTRAINT node_check_known CHECK ((check_kind = ANY (ARRAY['none'::text, 'tcp'::text, 'http'::text]))),
     CONSTRAINT node_check_path CHECK (((check_kind = 'http'::text) = (check_path ~ '^/'::text))),
     CONSTRAINT node_expires_by_lease CHECK (((expired_at IS NULL) OR (lease IS NOT NULL))),
@@ -6308,12 +9396,260 @@ COMMENT ON COLUMN registry.node.lease IS 'How long it lives after a heartbeat; N
 COMMENT ON COLUMN registry.node.expired_at IS 'When its lease had run out: it is in no list any more, and the row goes later. NULL if it lives.';
 
 --
+-- Name: COLUMN node.configured; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.node.configured IS 'A service configuration file names it; metadata then says how it is asked: {"configured":true,"kind":"http", "upgrade" or "graphql","base":what is set before a path, of graphql the whole path}.';
+
+--
+-- Name: is_wanted(registry.node, text, integer, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.is_wanted(n registry.node, host text, port integer, protocol text, metadata text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((n).host = host) AND ((n).port = port) AND ((n).protocol = protocol) AND (((n).metadata)::text = metadata));
+
+--
+-- Name: FUNCTION is_wanted(n registry.node, host text, port integer, protocol text, metadata text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.is_wanted(n registry.node, host text, port integer, protocol text, metadata text) IS 'It is there, and asked in that way.';
+
+--
+-- Name: keep_configured_node(); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.keep_configured_node() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	RAISE EXCEPTION USING ERRCODE = 'JN412', MESSAGE = format(
+		'node %s of service %s is brought by a configuration file, which alone changes it',
+		OLD.name, OLD.service_key);
+END $$;
+
+--
+-- Name: FUNCTION keep_configured_node(); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.keep_configured_node() IS 'Refuses with JN412 to register a configured node anew, or to change its metadata.';
+
+--
+-- Name: keep_history(integer); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.keep_history(days integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+	this_month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+	partition record;
+	last_revision bigint;
+	dropped integer := 0;
+BEGIN
+	IF days < 1 THEN
+		RAISE EXCEPTION 'history is kept for 1 day at least, not %', days;
+	END IF;
+	-- One at a time; who comes second finds nothing to do.
+	PERFORM pg_advisory_xact_lock(6024014);
+	FOR i IN 0 .. 2 LOOP
+		PERFORM registry.make_month((this_month + i * interval '1 month')::date);
+	END LOOP;
+	FOR partition IN
+		SELECT c.relname FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+		WHERE h.inhparent = 'registry.change'::regclass AND c.relname ~ '^change_\d{4}_\d\d$'
+			AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+				<= (now() AT TIME ZONE 'UTC') - days * interval '1 day'
+		ORDER BY c.relname
+	LOOP
+		EXECUTE format('SELECT max(revision) FROM registry.%I', partition.relname)
+			INTO last_revision;
+		EXECUTE format('DROP TABLE registry.%I', partition.relname);
+		UPDATE registry.history SET forgotten = greatest(forgotten, last_revision);
+		dropped := dropped + 1;
+	END LOOP;
+	RETURN dropped;
+END $_$;
+
+--
+-- Name: FUNCTION keep_history(days integer); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.keep_history(days integer) IS 'Makes the partitions of this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: keep_invocations(integer); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.keep_invocations(days integer) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT upkeep.keep_months('registry.invocation', days) $$;
+
+--
+-- Name: FUNCTION keep_invocations(days integer); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.keep_invocations(days integer) IS 'Makes the partitions of registry.invocation for this month and the next two, and drops those whose last day is longer ago than so many days. Gives how many it dropped. With the rights of its owner: the application itself may not drop anything.';
+
+--
+-- Name: member; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE UNLOGGED TABLE registry.member (
+    name text NOT NULL COLLATE pg_catalog."C",
+    renewed_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE member; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.member IS 'The Junction servers that work on this database. Not logged: after a crash of PostgreSQL they enter themselves again.';
+
+--
+-- Name: COLUMN member.name; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.member.name IS 'hostname-starttime of the server.';
+
+--
+-- Name: COLUMN member.renewed_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.member.renewed_at IS 'When it was last seen alive.';
+
+--
+-- Name: leave_member(text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.leave_member(name text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+ DELETE FROM registry.member m
+   WHERE (m.name = leave_member.name);
+END;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.leave_member(name text) IS 'Says that this server is about to end.';
+
+--
+-- Name: log_invocations(uuid[], bigint[], text[], text[], text[], text[], text[], text[], integer[], bigint[], text[], text[], text[], text[], text[], text[]); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) RETURNS TABLE(r_position bigint)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	INSERT INTO registry.invocation (id, invoked_at, trace_id, function_urn, host, extension,
+		address, outcome, http_status, duration, error, server_node, caller_address,
+		caller_application, caller_user, trace)
+	SELECT i.id, to_timestamp(i.invoked_at / 1000.0), i.trace_id, i.function_urn, i.host,
+		i.extension, i.address, i.outcome, i.http_status, i.duration * interval '1 microsecond',
+		i.error, i.server_node, i.caller_address, i.caller_application, i.caller_user, i.trace
+	FROM unnest(ids, invoked_ats, trace_ids, function_urns, hosts, extensions, addresses, outcomes,
+		http_statuses, durations, errors, server_nodes, caller_addresses, caller_applications,
+		caller_users, traces) AS i (id, invoked_at, trace_id, function_urn, host, extension,
+		address, outcome, http_status, duration, error, server_node, caller_address,
+		caller_application, caller_user, trace)
+	ON CONFLICT DO NOTHING;
+	SELECT p::bigint FROM generate_subscripts(ids, 1) AS p;
+$$;
+
+--
+-- Name: FUNCTION log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[], trace_ids text[], function_urns text[], hosts text[], extensions text[], addresses text[], outcomes text[], http_statuses integer[], durations bigint[], errors text[], server_nodes text[], caller_addresses text[], caller_applications text[], caller_users text[], traces text[]) IS 'Writes outcomes of invocations, one array element each; what is there already stays. Times in milliseconds since 1970, durations in microseconds.';
+
+--
+-- Name: make_month(date); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.make_month(month date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	partition text := 'change_' || to_char(month, 'YYYY_MM');
+BEGIN
+	IF to_regclass('registry.' || partition) IS NOT NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('CREATE TABLE registry.%I PARTITION OF registry.change '
+		'FOR VALUES FROM (%L) TO (%L)', partition, month::timestamp AT TIME ZONE 'UTC',
+		(month + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+	EXECUTE format('COMMENT ON TABLE registry.%I IS %L', partition,
+		'Changes of ' || to_char(month, 'YYYY-MM') || ' (UTC).');
+END $$;
+
+--
+-- Name: FUNCTION make_month(month date); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.make_month(month date) IS 'Makes the partition of registry.change for the month that begins on that day, if it is missing.';
+
+--
+-- Name: name_configured_node(text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.name_configured_node(of_namespace text, of_key text, prefix text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	made text := prefix;
+	number integer := 1;
+BEGIN
+	WHILE EXISTS (SELECT FROM registry.node n WHERE n.namespace = of_namespace
+		AND n.service_key = of_key AND n.key = lower(made COLLATE "C")) LOOP
+		number := number + 1;
+		made := prefix || '-' || number;
+	END LOOP;
+	RETURN made;
+END $$;
+
+--
+-- Name: FUNCTION name_configured_node(of_namespace text, of_key text, prefix text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.name_configured_node(of_namespace text, of_key text, prefix text) IS 'A name that no node of the service has: the prefix, or with -2, -3 ... behind it.';
+
+--
+-- Name: next_revision(); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.next_revision() RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	-- One at a time, until its commit is visible: a sequence alone gives numbers in the order of
+	-- asking, and a reader would pass over one that commits late. Taken when the rows have been
+	-- written, so that the lock is held for the log and the commit only, and that of two who
+	-- write the same row the later has the greater revision.
+	PERFORM pg_advisory_xact_lock(6024013);
+	RETURN nextval('registry.revision');
+END $$;
+
+--
+-- Name: FUNCTION next_revision(); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.next_revision() IS 'Takes the lock of the log until the end of the transaction, and its next revision.';
+
+--
 -- Name: node_value(registry.node); Type: FUNCTION; Schema: registry; Owner: -
 --
 
 CREATE FUNCTION registry.node_value(n registry.node) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN json_build_object('name', (n).name, 'host', (n).host, 'port', (n).port, 'protocol', (n).protocol, 'weight', (n).weight, 'enabled', (n).enabled, 'metadata', (n).metadata, 'check', (n).check_kind, 'check_path', (n).check_path, 'health', (n).health, 'health_reason', (n).health_reason, 'health_at', registry.milliseconds((n).health_at), 'flapping', (n).flapping, 'lease_ms', registry.interval_milliseconds((n).lease));
+    RETURN json_build_object('name', (n).name, 'host', (n).host, 'port', (n).port, 'protocol', (n).protocol, 'weight', (n).weight, 'enabled', (n).enabled, 'metadata', (n).metadata, 'configured', (n).configured, 'check', (n).check_kind, 'check_path', (n).check_path, 'health', (n).health, 'health_reason', (n).health_reason, 'health_at', registry.milliseconds((n).health_at), 'flapping', (n).flapping, 'lease_ms', registry.interval_milliseconds((n).lease));
 
 --
 -- Name: FUNCTION node_value(n registry.node); Type: COMMENT; Schema: registry; Owner: -
@@ -6334,6 +9670,206 @@ CREATE FUNCTION registry.node_value(name text, host text, port integer, protocol
 --
 
 COMMENT ON FUNCTION registry.node_value(name text, host text, port integer, protocol text) IS 'State of a node as JSON.';
+
+--
+-- Name: note_configured(bigint, text, text, text, text, json, json, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.note_configured(INOUT within bigint, of_namespace text, of_kind text, of_service_key text, of_name text, fresh json, old json, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	within := coalesce(within, registry.next_revision());
+	INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, name, operation,
+		value, old_value, caller_address, caller_application, caller_user, trace)
+	SELECT within, coalesce(max(c.part), 0) + 1, clock_timestamp(), of_namespace, of_kind,
+		of_service_key, of_name, CASE WHEN fresh IS NULL THEN 'delete' ELSE 'put' END,
+		fresh, old, server_name, '', '', ''
+	FROM registry.change c WHERE c.revision = within;
+END $$;
+
+--
+-- Name: FUNCTION note_configured(INOUT within bigint, of_namespace text, of_kind text, of_service_key text, of_name text, fresh json, old json, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.note_configured(INOUT within bigint, of_namespace text, of_kind text, of_service_key text, of_name text, fresh json, old json, server_name text) IS 'Writes one change to the log: fresh is the new state, NULL if it is gone. within: this transaction''s revision, NULL if it has none yet; gives it.';
+
+--
+-- Name: put_configured_actions(bigint, text, text, text, json, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.put_configured_actions(INOUT within bigint, of_namespace text, of_key text, of_origin text, actions json, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	given json;
+	before registry.action;
+	wanted registry.action;
+BEGIN
+	FOR before IN DELETE FROM registry.action a
+		WHERE a.namespace = of_namespace AND a.service_key = of_key AND a.origin = of_origin
+			AND NOT EXISTS (SELECT FROM json_array_elements(actions) i
+				WHERE lower((i ->> 'name') COLLATE "C") = a.key)
+		RETURNING a.* LOOP
+		within := registry.note_configured(within, of_namespace, 'action', of_key, before.key, NULL,
+			registry.action_value(before), server_name);
+	END LOOP;
+	FOR given IN SELECT i FROM json_array_elements(actions) i LOOP
+		SELECT * INTO before FROM registry.action a WHERE a.namespace = of_namespace
+			AND a.service_key = of_key AND a.key = lower((given ->> 'name') COLLATE "C");
+		-- What a schema says gives way to what people have said.
+		CONTINUE WHEN (before.origin = of_origin AND (before.name, before.uri, before.method,
+				before.params::text, before.data::text, before.timeout)
+				IS NOT DISTINCT FROM (given ->> 'name', given ->> 'uri', given ->> 'method',
+				(given -> 'params')::text, coalesce((given -> 'data')::text, '{}'),
+				nullif((given ->> 'timeout_ms')::bigint, 0) * interval '1 millisecond'))
+			OR (of_origin = 'graphql' AND before.key IS NOT NULL
+				AND before.origin IS DISTINCT FROM 'graphql');
+		within := coalesce(within, registry.next_revision());
+		DELETE FROM registry.action a WHERE a.namespace = of_namespace AND a.service_key = of_key
+			AND a.key = before.key;
+		INSERT INTO registry.action AS a (namespace, service_key, name, uri, method, params, data,
+			headers, timeout, created_at, updated_at, revision, origin)
+		VALUES (of_namespace, of_key, given ->> 'name', given ->> 'uri', given ->> 'method',
+			given -> 'params', coalesce(given -> 'data', '{}'), '{}',
+			nullif((given ->> 'timeout_ms')::bigint, 0) * interval '1 millisecond',
+			coalesce(before.created_at, clock_timestamp()), clock_timestamp(), within, of_origin)
+		RETURNING a.* INTO wanted;
+		within := registry.note_configured(within, of_namespace, 'action', of_key, wanted.key,
+			registry.action_value(wanted),
+			CASE WHEN before.key IS NOT NULL THEN registry.action_value(before) END, server_name);
+	END LOOP;
+END $$;
+
+--
+-- Name: FUNCTION put_configured_actions(INOUT within bigint, of_namespace text, of_key text, of_origin text, actions json, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.put_configured_actions(INOUT within bigint, of_namespace text, of_key text, of_origin text, actions json, server_name text) IS 'Makes the actions of that origin these: objects with name, method, uri, params, data (default {}) and timeout_ms (0 or null: the default). One of a file takes the place of what was registered by that name; one of a GraphQL schema does not.';
+
+--
+-- Name: put_configured_nodes(bigint, registry.configuration, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.put_configured_nodes(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	prefix text := 'proxy-' || counts.host || '-' || registry.milliseconds(clock_timestamp());
+	wanted record;
+	node registry.node;
+	old json;
+BEGIN
+	FOR wanted IN SELECT w.* FROM registry.wanted_nodes(counts) w
+		WHERE NOT EXISTS (SELECT FROM registry.node n
+			WHERE n.namespace = of_namespace AND n.service_key = of_key AND n.configured
+				AND registry.is_wanted(n, w.r_host, w.r_port, w.r_protocol, w.r_metadata))
+		ORDER BY w.r_place LOOP
+		INSERT INTO registry.node AS n (namespace, service_key, key, name, host, port, protocol,
+			weight, metadata, configured, check_kind, check_path)
+		SELECT of_namespace, of_key, lower(f.name COLLATE "C"), f.name, wanted.r_host, wanted.r_port,
+			wanted.r_protocol, wanted.r_weight, wanted.r_metadata::json, true,
+			-- Stock GraphQL servers have no other path.
+			CASE wanted.r_metadata::json ->> 'kind' WHEN 'graphql' THEN 'tcp' ELSE 'http' END,
+			CASE wanted.r_metadata::json ->> 'kind' WHEN 'graphql' THEN '' ELSE '/mw/server/health' END
+		FROM registry.name_configured_node(of_namespace, of_key, prefix) AS f (name)
+		RETURNING n.* INTO node;
+		within := registry.note_configured(within, of_namespace, 'node', of_key, node.key,
+			registry.node_value(node), NULL, server_name);
+	END LOOP;
+	FOR wanted IN SELECT n.key, w.r_weight FROM registry.wanted_nodes(counts) w
+			JOIN registry.node n ON n.namespace = of_namespace AND n.service_key = of_key
+				AND n.configured
+				AND registry.is_wanted(n, w.r_host, w.r_port, w.r_protocol, w.r_metadata)
+		WHERE n.weight <> w.r_weight LOOP
+		SELECT * INTO node FROM registry.node n
+		WHERE n.namespace = of_namespace AND n.service_key = of_key AND n.key = wanted.key;
+		old := registry.node_value(node);
+		UPDATE registry.node n SET weight = wanted.r_weight
+		WHERE n.namespace = of_namespace AND n.service_key = of_key AND n.key = wanted.key
+		RETURNING n.* INTO node;
+		within := registry.note_configured(within, of_namespace, 'node', of_key, node.key,
+			registry.node_value(node), old, server_name);
+	END LOOP;
+	FOR node IN DELETE FROM registry.node n
+		WHERE n.namespace = of_namespace AND n.service_key = of_key AND n.configured
+			AND NOT EXISTS (SELECT FROM registry.wanted_nodes(counts) w
+				WHERE registry.is_wanted(n, w.r_host, w.r_port, w.r_protocol, w.r_metadata))
+		RETURNING n.* LOOP
+		within := registry.note_configured(within, of_namespace, 'node', of_key, node.key,
+			NULL, registry.node_value(node), server_name);
+	END LOOP;
+END $$;
+
+--
+-- Name: FUNCTION put_configured_nodes(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.put_configured_nodes(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text) IS 'Makes the configured nodes of a service those of the configuration that counts. One that stays where it is, and is asked as before, keeps its name and what the checks say; its weight is the configuration''s.';
+
+--
+-- Name: put_configured_service(bigint, registry.configuration, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.put_configured_service(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+	wanted text := coalesce((counts.content -> 'settings')::text, '{}');
+	moment timestamptz := clock_timestamp();
+	service registry.service;
+	old json;
+BEGIN
+	SELECT * INTO service FROM registry.service s
+	WHERE s.namespace = of_namespace AND s.key = of_key;
+	IF service.settings::text = wanted OR (service.key IS NULL AND counts.content IS NULL) THEN
+		RETURN;
+	END IF;
+	IF service.key IS NULL THEN
+		INSERT INTO registry.service AS s (namespace, name, settings, created_at, updated_at)
+		VALUES (of_namespace, counts.service, wanted::json, moment, moment)
+		RETURNING s.* INTO service;
+	ELSE
+		old := registry.whole_service_value(service);
+		UPDATE registry.service s SET settings = wanted::json, updated_at = moment
+		WHERE s.namespace = of_namespace AND s.key = of_key RETURNING s.* INTO service;
+	END IF;
+	within := registry.note_configured(within, of_namespace, 'service', of_key, of_key,
+		registry.whole_service_value(service), old, server_name);
+END $$;
+
+--
+-- Name: FUNCTION put_configured_service(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.put_configured_service(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text) IS 'Gives a service the settings of the configuration that counts, and makes it if there is none; none counts: {}.';
+
+--
+-- Name: refuse_configuration(text, text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.refuse_configuration(namespace text, host text, folder text, file text, service text, error text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	INSERT INTO registry.configuration AS c (namespace, host, folder, file, service, error, error_at)
+	VALUES (namespace, host, folder, file, service, error, clock_timestamp())
+	ON CONFLICT ON CONSTRAINT configuration_pkey DO UPDATE SET error = excluded.error,
+		error_at = excluded.error_at,
+		service = CASE WHEN c.content IS NULL THEN excluded.service ELSE c.service END
+	WHERE c.error IS DISTINCT FROM excluded.error;
+END $$;
+
+--
+-- Name: FUNCTION refuse_configuration(namespace text, host text, folder text, file text, service text, error text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.refuse_configuration(namespace text, host text, folder text, file text, service text, error text) IS 'Notes why a configuration file was not taken; what it brought before stays.';
 
 --
 -- Name: register_bulk(text, text[], text[], integer[], text[], text[], text[], text[], text[], text[], text[], text[], text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
@@ -6836,6 +10372,26 @@ CREATE FUNCTION registry.same_place(old registry.node, new registry.node) RETURN
 COMMENT ON FUNCTION registry.same_place(old registry.node, new registry.node) IS 'What the checks say of the old one is true of the new one: it lives, is where it was, and is checked as it was.';
 
 --
+-- Name: see_configurations(text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.see_configurations(namespace text, host text, folder text) RETURNS TABLE(r_file text, r_service text)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	UPDATE registry.configuration c SET seen_at = clock_timestamp()
+	WHERE c.namespace = see_configurations.namespace AND c.host = see_configurations.host
+		AND c.folder = see_configurations.folder
+	RETURNING c.file, CASE WHEN c.content IS NOT NULL THEN c.service END
+$$;
+
+--
+-- Name: FUNCTION see_configurations(namespace text, host text, folder text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.see_configurations(namespace text, host text, folder text) IS 'Says that a server looks at this folder, and gives the files that are known of it, each with the service that it brings or has brought, NULL if it never has.';
+
+--
 -- Name: service_value(text, text, json, timestamp with time zone, timestamp with time zone, json); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -6911,6 +10467,44 @@ END $$;
 COMMENT ON FUNCTION registry.set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text) IS 'Writes what the checks of that server say; one array element each, no node twice. Nodes that have gone or moved meanwhile, and those of which it is known already, are left as they are. The revision, or NULL if nothing has changed.';
 
 --
+-- Name: take_over_action(); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.take_over_action() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	NEW.origin := NULL;
+	RETURN NEW;
+END $$;
+
+--
+-- Name: FUNCTION take_over_action(); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.take_over_action() IS 'Makes the action one that was registered.';
+
+--
+-- Name: unconfigure(text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.unconfigure(namespace text, host text, folder text, file text, server_name text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+	PERFORM registry.begin_change(true);
+	RETURN registry.forget_configuration(namespace, host, folder, file, server_name);
+END $$;
+
+--
+-- Name: FUNCTION unconfigure(namespace text, host text, folder text, file text, server_name text); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.unconfigure(namespace text, host text, folder text, file text, server_name text) IS 'A configuration file has gone: what it brought goes too, unless another file brings the service. The revision, or NULL if nothing has changed.';
+
+--
 -- Name: update_node(text, text, text, integer, boolean, text, text, text, text, text); Type: FUNCTION; Schema: registry; Owner: -
 --
 
@@ -6953,6 +10547,114 @@ END $$;
 --
 
 COMMENT ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) IS 'Changes what is not NULL of a node. The revision, or NULL if there is no such node.';
+
+--
+-- Name: wanted_nodes(registry.configuration); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.wanted_nodes(counts registry.configuration) RETURNS TABLE(r_place bigint, r_host text, r_port integer, r_protocol text, r_metadata text, r_weight integer)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT min(i.place), i.node ->> 'host', (i.node ->> 'port')::integer, i.node ->> 'protocol',
+		'{"configured":true,"kind":' || to_json(i.node ->> 'kind') || ',"base":'
+			|| to_json(i.node ->> 'base') || '}', max((i.node ->> 'weight')::integer)
+	FROM json_array_elements(counts.content -> 'nodes') WITH ORDINALITY AS i (node, place)
+	GROUP BY 2, 3, 4, 5
+	ORDER BY 1
+$$;
+
+--
+-- Name: FUNCTION wanted_nodes(counts registry.configuration); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.wanted_nodes(counts registry.configuration) IS 'The nodes that a configuration brings, each once, in its order.';
+
+--
+-- Name: service; Type: TABLE; Schema: registry; Owner: -
+--
+
+CREATE TABLE registry.service (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    key text GENERATED ALWAYS AS (lower((name COLLATE "C"))) STORED NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    version text DEFAULT ''::text NOT NULL,
+    settings json DEFAULT '{}'::json NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT service_name_characters CHECK ((name !~ '^\$|[\x01-\x1f\x7f-\x9f/]'::text)),
+    CONSTRAINT service_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT service_name_not_reserved CHECK ((key <> ALL (ARRAY['get'::text, 'service'::text, 'registry'::text, 'auth'::text, 'api_reader'::text, 'event'::text, 'audit'::text, 'notice'::text]))),
+    CONSTRAINT service_namespace_length CHECK (((octet_length(namespace) >= 1) AND (octet_length(namespace) <= 255))),
+    CONSTRAINT service_settings_object CHECK ((json_typeof(settings) = 'object'::text))
+);
+
+--
+-- Name: TABLE service; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TABLE registry.service IS 'A registered service; a FATE server is a service with one node. Names differ by more than the case of ASCII letters.';
+
+--
+-- Name: COLUMN service.namespace; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.namespace IS 'Names of one namespace are not seen in another.';
+
+--
+-- Name: COLUMN service.key; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.key IS 'The name in lower case (ASCII letters only): what names are compared by.';
+
+--
+-- Name: COLUMN service.name; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.name IS 'As first registered.';
+
+--
+-- Name: COLUMN service.version; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.version IS 'Empty if it has none.';
+
+--
+-- Name: COLUMN service.settings; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.settings IS 'JSON object, byte for byte as given.';
+
+--
+-- Name: COLUMN service.created_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.created_at IS 'First registration.';
+
+--
+-- Name: COLUMN service.updated_at; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON COLUMN registry.service.updated_at IS 'Last registration.';
+
+--
+-- Name: whole_service_value(registry.service); Type: FUNCTION; Schema: registry; Owner: -
+--
+
+CREATE FUNCTION registry.whole_service_value(s registry.service) RETURNS json
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+	SELECT registry.service_value(s.name, s.version, s.settings, s.created_at, s.updated_at,
+		coalesce((SELECT json_build_array(registry.node_value(n)) FROM registry.node n
+			WHERE n.namespace = s.namespace AND n.service_key = s.key AND n.key = ''), '[]'))
+$$;
+
+--
+-- Name: FUNCTION whole_service_value(s registry.service); Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON FUNCTION registry.whole_service_value(s registry.service) IS 'State of a service with its own node as JSON, as registry.state has it.';
 
 --
 -- Name: make_month(regclass, date); Type: FUNCTION; Schema: upkeep; Owner: -
@@ -9973,6 +13675,1162 @@ COMMENT ON COLUMN event.waiting."position" IS 'The event''s place in the log.';
 COMMENT ON COLUMN event.waiting.queue_id IS 'Of event.queue.';
 
 --
+-- Name: attachment; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.attachment (
+    id uuid NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    content_type text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    file_id text COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    used_at bigint,
+    CONSTRAINT attachment_content_type_length CHECK (((octet_length(content_type) >= 1) AND (octet_length(content_type) <= 255))),
+    CONSTRAINT attachment_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
+    CONSTRAINT attachment_size_range CHECK ((size >= 0))
+);
+
+--
+-- Name: TABLE attachment; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.attachment IS 'Files that notices carry. Its row comes after its last part.';
+
+--
+-- Name: COLUMN attachment.id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.id IS 'Made by the server.';
+
+--
+-- Name: COLUMN attachment.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.namespace IS 'Only for notices of this namespace.';
+
+--
+-- Name: COLUMN attachment.name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.name IS 'File name.';
+
+--
+-- Name: COLUMN attachment.content_type; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.content_type IS 'Media type.';
+
+--
+-- Name: COLUMN attachment.size; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.size IS 'Bytes.';
+
+--
+-- Name: COLUMN attachment.file_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.file_id IS 'Its id in the file service, if it was read there.';
+
+--
+-- Name: COLUMN attachment.created_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.created_at IS 'When it came.';
+
+--
+-- Name: COLUMN attachment.used_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment.used_at IS 'Position of the last notice that carries it; NULL: none does.';
+
+--
+-- Name: attachment_part; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.attachment_part (
+    attachment_id uuid NOT NULL,
+    number integer NOT NULL,
+    bytes bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ONLY notice.attachment_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE attachment_part; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.attachment_part IS 'What attachments hold, piece by piece.';
+
+--
+-- Name: COLUMN attachment_part.attachment_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment_part.attachment_id IS 'Of which; its row may be still to come.';
+
+--
+-- Name: COLUMN attachment_part.number; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment_part.number IS 'From 1.';
+
+--
+-- Name: COLUMN attachment_part.bytes; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment_part.bytes IS 'At most 256 KiB.';
+
+--
+-- Name: COLUMN attachment_part.created_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attachment_part.created_at IS 'When it came.';
+
+--
+-- Name: attempt; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.attempt (
+    "position" bigint NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    node text NOT NULL COLLATE pg_catalog."C",
+    asked boolean DEFAULT false NOT NULL,
+    state notice.state DEFAULT 'sending'::notice.state NOT NULL,
+    latency_ms double precision,
+    message_id text COLLATE pg_catalog."C",
+    code text COLLATE pg_catalog."C",
+    text text COLLATE pg_catalog."C"
+)
+PARTITION BY RANGE ("position");
+
+--
+-- Name: TABLE attempt; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.attempt IS 'Each attempt to deliver, or to ask what became of it.';
+
+--
+-- Name: COLUMN attempt."position"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt."position" IS 'The delivery.';
+
+--
+-- Name: COLUMN attempt.number; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.number IS 'From 1, without gaps.';
+
+--
+-- Name: COLUMN attempt.at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.at IS 'When it began.';
+
+--
+-- Name: COLUMN attempt.node; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.node IS 'The server that made it: hostname-starttime.';
+
+--
+-- Name: COLUMN attempt.asked; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.asked IS 'It asked the provider, and sent nothing.';
+
+--
+-- Name: COLUMN attempt.state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.state IS 'How the delivery stood after it; sending: it has not ended, or its server died in it.';
+
+--
+-- Name: COLUMN attempt.latency_ms; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.latency_ms IS 'How long it took; NULL: it has not ended.';
+
+--
+-- Name: COLUMN attempt.message_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.message_id IS 'The provider''s id of the message; NULL: none.';
+
+--
+-- Name: COLUMN attempt.code; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.code IS 'The provider''s code, or one of Junction''s own; NULL: none.';
+
+--
+-- Name: COLUMN attempt.text; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.attempt.text IS 'What was said with it.';
+
+--
+-- Name: audit; Type: VIEW; Schema: notice; Owner: -
+--
+
+CREATE VIEW notice.audit AS
+ SELECT n.namespace,
+    n.notice_id,
+    n.sender,
+    n.title,
+    n.deliveries,
+    r."time",
+    r.content,
+    r.user_name,
+    r.application,
+    r.address,
+    r.ext,
+    r.trace_id,
+    n."position"
+   FROM (notice.notice n
+     JOIN audit.record r ON (((r.namespace = 'junction.notice'::text) AND (r."time" >= (n."time" - '00:01:00'::interval)) AND ((r.target = ('notice:'::text || n.notice_id)) OR (r.trace_id = n.trace_id)))));
+
+--
+-- Name: VIEW audit; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON VIEW notice.audit IS 'What the audit has of each notice: by the trace id of its send, and by what was done to it later. Name a notice, or a time.';
+
+--
+-- Name: COLUMN audit.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.namespace IS 'Of the notice.';
+
+--
+-- Name: COLUMN audit.notice_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.notice_id IS 'The notice.';
+
+--
+-- Name: COLUMN audit.sender; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.sender IS 'In whose name it was sent.';
+
+--
+-- Name: COLUMN audit.title; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.title IS 'Its title.';
+
+--
+-- Name: COLUMN audit.deliveries; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.deliveries IS 'How many deliveries it has.';
+
+--
+-- Name: COLUMN audit."time"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit."time" IS 'When it happened.';
+
+--
+-- Name: COLUMN audit.content; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.content IS 'What.';
+
+--
+-- Name: COLUMN audit.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.user_name IS 'User who did it; NULL if unknown.';
+
+--
+-- Name: COLUMN audit.application; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.application IS 'Application that did; NULL if unknown.';
+
+--
+-- Name: COLUMN audit.address; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.address IS 'Address that did; NULL if unknown.';
+
+--
+-- Name: COLUMN audit.ext; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.ext IS 'JSON object: how many deliveries, and which.';
+
+--
+-- Name: COLUMN audit.trace_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit.trace_id IS 'Trace id of that call.';
+
+--
+-- Name: COLUMN audit."position"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.audit."position" IS 'The notice''s position.';
+
+--
+-- Name: by_channel_and_day; Type: VIEW; Schema: notice; Owner: -
+--
+
+CREATE VIEW notice.by_channel_and_day AS
+ SELECT d.namespace,
+    d.channel,
+    ((event.time_at(d."position") AT TIME ZONE 'UTC'::text))::date AS day,
+    d.state,
+    count(*) AS count
+   FROM notice.delivery d
+  GROUP BY d.namespace, d.channel, (((event.time_at(d."position") AT TIME ZONE 'UTC'::text))::date), d.state;
+
+--
+-- Name: VIEW by_channel_and_day; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON VIEW notice.by_channel_and_day IS 'How many deliveries stand how, by channel and the day on which they were sent (UTC). Reads all that are kept.';
+
+--
+-- Name: COLUMN by_channel_and_day.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.by_channel_and_day.namespace IS 'Of the notices.';
+
+--
+-- Name: COLUMN by_channel_and_day.channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.by_channel_and_day.channel IS 'On which channel.';
+
+--
+-- Name: COLUMN by_channel_and_day.day; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.by_channel_and_day.day IS 'The day on which Send was called (UTC).';
+
+--
+-- Name: COLUMN by_channel_and_day.state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.by_channel_and_day.state IS 'How they stand.';
+
+--
+-- Name: COLUMN by_channel_and_day.count; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.by_channel_and_day.count IS 'How many.';
+
+--
+-- Name: channel_id_seq; Type: SEQUENCE; Schema: notice; Owner: -
+--
+
+ALTER TABLE notice.channel ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME notice.channel_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE channel_id_seq; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON SEQUENCE notice.channel_id_seq IS 'Of notice.channel.id.';
+
+--
+-- Name: charge; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE UNLOGGED TABLE notice.charge (
+    channel_id integer NOT NULL,
+    node text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL
+);
+
+--
+-- Name: TABLE charge; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.charge IS 'Which server may take deliveries of a channel: the last one that has claimed it. After a crash there is none until one claims it again.';
+
+--
+-- Name: COLUMN charge.channel_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.charge.channel_id IS 'The channel.';
+
+--
+-- Name: COLUMN charge.node; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.charge.node IS 'The server: hostname-starttime.';
+
+--
+-- Name: COLUMN charge.number; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.charge.number IS 'Of its claim: what it asked for before it claimed again gives nothing any more.';
+
+--
+-- Name: delivery_with_notice; Type: VIEW; Schema: notice; Owner: -
+--
+
+CREATE VIEW notice.delivery_with_notice AS
+ SELECT d.namespace,
+    d.user_name,
+    d.channel,
+    d.address,
+    d.state,
+    d.at,
+    d.due,
+    d.attempts,
+    d.message_id,
+    d.code,
+    d.text,
+    d.receipt_at,
+    n.notice_id,
+    n."time",
+    n.sender,
+    n.title,
+    n.template,
+    n.template_version,
+    n.application,
+    n.trace_id,
+    d.notice_position,
+    d."position"
+   FROM (notice.delivery d
+     LEFT JOIN notice.notice n ON ((n."position" = d.notice_position)));
+
+--
+-- Name: VIEW delivery_with_notice; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON VIEW notice.delivery_with_notice IS 'Each delivery as it stands, with its notice. Name a namespace and user, a notice_position, or a time by position >= event.position_at(...): then only those are read.';
+
+--
+-- Name: COLUMN delivery_with_notice.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.namespace IS 'Of the notice.';
+
+--
+-- Name: COLUMN delivery_with_notice.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.user_name IS 'To whom.';
+
+--
+-- Name: COLUMN delivery_with_notice.channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.channel IS 'On which channel.';
+
+--
+-- Name: COLUMN delivery_with_notice.address; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.address IS 'Where that is; NULL: none is known, or site.';
+
+--
+-- Name: COLUMN delivery_with_notice.state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.state IS 'How it stands.';
+
+--
+-- Name: COLUMN delivery_with_notice.at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.at IS 'Since when.';
+
+--
+-- Name: COLUMN delivery_with_notice.due; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.due IS 'When something happens by itself; NULL: never.';
+
+--
+-- Name: COLUMN delivery_with_notice.attempts; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.attempts IS 'Attempts so far.';
+
+--
+-- Name: COLUMN delivery_with_notice.message_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.message_id IS 'The provider''s id of the message; NULL: none is known.';
+
+--
+-- Name: COLUMN delivery_with_notice.code; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.code IS 'The provider''s last code, or one of Junction''s own; NULL: none.';
+
+--
+-- Name: COLUMN delivery_with_notice.text; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.text IS 'What was said with it.';
+
+--
+-- Name: COLUMN delivery_with_notice.receipt_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.receipt_at IS 'When it was read or confirmed; NULL: it was not.';
+
+--
+-- Name: COLUMN delivery_with_notice.notice_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.notice_id IS 'The notice.';
+
+--
+-- Name: COLUMN delivery_with_notice."time"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice."time" IS 'When it was sent.';
+
+--
+-- Name: COLUMN delivery_with_notice.sender; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.sender IS 'In whose name.';
+
+--
+-- Name: COLUMN delivery_with_notice.title; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.title IS 'Its title.';
+
+--
+-- Name: COLUMN delivery_with_notice.template; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.template IS 'Its template; NULL: none.';
+
+--
+-- Name: COLUMN delivery_with_notice.template_version; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.template_version IS 'The version of that.';
+
+--
+-- Name: COLUMN delivery_with_notice.application; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.application IS 'Application that sent it; NULL if unknown.';
+
+--
+-- Name: COLUMN delivery_with_notice.trace_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.trace_id IS 'Trace id of the send; the same in audit.record.';
+
+--
+-- Name: COLUMN delivery_with_notice.notice_position; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice.notice_position IS 'The notice''s position.';
+
+--
+-- Name: COLUMN delivery_with_notice."position"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.delivery_with_notice."position" IS 'The delivery''s id.';
+
+--
+-- Name: failure; Type: VIEW; Schema: notice; Owner: -
+--
+
+CREATE VIEW notice.failure AS
+ SELECT d.namespace,
+    d.channel,
+    d.state,
+    d.code,
+    count(*) AS count,
+    (array_agg(d.text ORDER BY d.at DESC, d."position" DESC))[1] AS last_text,
+    max(d.at) AS last_at
+   FROM notice.delivery d
+  WHERE (d.state = ANY (ARRAY['failed'::notice.state, 'unknown'::notice.state]))
+  GROUP BY d.namespace, d.channel, d.state, d.code;
+
+--
+-- Name: VIEW failure; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON VIEW notice.failure IS 'Deliveries that failed, or may not have arrived, by channel and by the code that the provider, or Junction, gave.';
+
+--
+-- Name: COLUMN failure.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.namespace IS 'Of the notices.';
+
+--
+-- Name: COLUMN failure.channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.channel IS 'On which channel.';
+
+--
+-- Name: COLUMN failure.state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.state IS 'failed or unknown.';
+
+--
+-- Name: COLUMN failure.code; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.code IS 'The provider''s code, or one of Junction''s own; NULL: none.';
+
+--
+-- Name: COLUMN failure.count; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.count IS 'How many stand so.';
+
+--
+-- Name: COLUMN failure.last_text; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.last_text IS 'What was said with the last of them.';
+
+--
+-- Name: COLUMN failure.last_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.failure.last_at IS 'When that was.';
+
+--
+-- Name: group_member; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.group_member (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    group_name text NOT NULL COLLATE pg_catalog."C",
+    user_name text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT group_member_user_name_length CHECK (((octet_length(user_name) >= 1) AND (octet_length(user_name) <= 255)))
+);
+
+--
+-- Name: TABLE group_member; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.group_member IS 'Who is in which group.';
+
+--
+-- Name: COLUMN group_member.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_member.namespace IS 'The group''s.';
+
+--
+-- Name: COLUMN group_member.group_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_member.group_name IS 'The group.';
+
+--
+-- Name: COLUMN group_member.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_member.user_name IS 'Who is in it.';
+
+--
+-- Name: COLUMN group_member.created_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_member.created_at IS 'Since when.';
+
+--
+-- Name: group_name; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.group_name (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT group_name_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255)))
+);
+
+--
+-- Name: TABLE group_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.group_name IS 'Groups of users. One hides a group of that name in auth.subject.';
+
+--
+-- Name: COLUMN group_name.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_name.namespace IS 'Only for notices of this namespace.';
+
+--
+-- Name: COLUMN group_name.name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_name.name IS 'The group.';
+
+--
+-- Name: COLUMN group_name.created_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.group_name.created_at IS 'When.';
+
+--
+-- Name: idempotency; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.idempotency (
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    application text NOT NULL COLLATE pg_catalog."C",
+    key text NOT NULL COLLATE pg_catalog."C",
+    request_hash bytea NOT NULL,
+    notice_id uuid NOT NULL,
+    deliveries bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE idempotency; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.idempotency IS 'Idempotency-Keys of sends.';
+
+--
+-- Name: COLUMN idempotency.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.namespace IS 'The caller''s.';
+
+--
+-- Name: COLUMN idempotency.application; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.application IS 'The caller''s; empty if unknown.';
+
+--
+-- Name: COLUMN idempotency.key; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.key IS 'As given.';
+
+--
+-- Name: COLUMN idempotency.request_hash; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.request_hash IS 'Of what was sent: the same again is a repetition, anything else a conflict.';
+
+--
+-- Name: COLUMN idempotency.notice_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.notice_id IS 'What it has sent.';
+
+--
+-- Name: COLUMN idempotency.deliveries; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.deliveries IS 'How many deliveries that has.';
+
+--
+-- Name: COLUMN idempotency.expires_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.idempotency.expires_at IS 'Until when it counts.';
+
+--
+-- Name: inbox_change; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.inbox_change (
+    number bigint NOT NULL,
+    transaction xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    user_name text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+--
+-- Name: TABLE inbox_change; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.inbox_change IS 'Inboxes in which lately something that was unread has been read or removed, for the other servers to hear of it. Kept for an hour.';
+
+--
+-- Name: COLUMN inbox_change.number; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.inbox_change.number IS 'In no order of commits.';
+
+--
+-- Name: COLUMN inbox_change.transaction; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.inbox_change.transaction IS 'What changed it: whoever knows a snapshot finds what has been committed since, without locks.';
+
+--
+-- Name: COLUMN inbox_change.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.inbox_change.namespace IS 'The inbox''s.';
+
+--
+-- Name: COLUMN inbox_change.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.inbox_change.user_name IS 'Whose inbox.';
+
+--
+-- Name: COLUMN inbox_change.at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.inbox_change.at IS 'When.';
+
+--
+-- Name: inbox_change_number_seq; Type: SEQUENCE; Schema: notice; Owner: -
+--
+
+ALTER TABLE notice.inbox_change ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME notice.inbox_change_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: SEQUENCE inbox_change_number_seq; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON SEQUENCE notice.inbox_change_number_seq IS 'Of notice.inbox_change.number.';
+
+--
+-- Name: last_position; Type: SEQUENCE; Schema: notice; Owner: -
+--
+
+CREATE SEQUENCE notice.last_position
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE last_position; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON SEQUENCE notice.last_position IS 'The highest position that has been given out, to notices and deliveries alike.';
+
+--
+-- Name: link_key; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.link_key (
+    key bytea NOT NULL,
+    single boolean DEFAULT true NOT NULL,
+    CONSTRAINT link_key_length CHECK ((octet_length(key) = 32)),
+    CONSTRAINT link_key_single CHECK (single)
+);
+
+--
+-- Name: TABLE link_key; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.link_key IS 'What receipt links are signed with. A secret.';
+
+--
+-- Name: COLUMN link_key.key; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.link_key.key IS 'Random, made by the migration.';
+
+--
+-- Name: COLUMN link_key.single; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.link_key.single IS 'There is one row.';
+
+--
+-- Name: open_delivery; Type: VIEW; Schema: notice; Owner: -
+--
+
+CREATE VIEW notice.open_delivery AS
+ SELECT o.namespace,
+    o.channel,
+    o.user_name,
+    o.state,
+    (clock_timestamp() - o.at) AS age,
+    o.due,
+    o.attempts,
+    o.code,
+    o.text,
+    n.notice_id,
+    n.title,
+    o."position"
+   FROM (( SELECT d."position",
+            d.notice_position,
+            d.namespace,
+            d.user_name,
+            d.channel,
+            d.channel_id,
+            d.address,
+            d.language,
+            d.state,
+            d.attempts,
+            d.tries,
+            d.at,
+            d.due,
+            d.message_id,
+            d.code,
+            d.text,
+            d.receipt_at,
+            d.receipt_by,
+            d.receipt_told,
+            d.cancelled,
+            d.hidden
+           FROM notice.delivery d
+          WHERE ((d.due IS NOT NULL) AND (d.state = ANY (ARRAY['waiting'::notice.state, 'sending'::notice.state])))
+        UNION ALL
+         SELECT d."position",
+            d.notice_position,
+            d.namespace,
+            d.user_name,
+            d.channel,
+            d.channel_id,
+            d.address,
+            d.language,
+            d.state,
+            d.attempts,
+            d.tries,
+            d.at,
+            d.due,
+            d.message_id,
+            d.code,
+            d.text,
+            d.receipt_at,
+            d.receipt_by,
+            d.receipt_told,
+            d.cancelled,
+            d.hidden
+           FROM notice.delivery d
+          WHERE (d.state = 'unknown'::notice.state)) o
+     LEFT JOIN notice.notice n ON ((n."position" = o.notice_position)));
+
+--
+-- Name: VIEW open_delivery; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON VIEW notice.open_delivery IS 'Deliveries that wait, are being sent, or may have been. Only these are read.';
+
+--
+-- Name: COLUMN open_delivery.namespace; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.namespace IS 'Of the notice.';
+
+--
+-- Name: COLUMN open_delivery.channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.channel IS 'On which channel.';
+
+--
+-- Name: COLUMN open_delivery.user_name; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.user_name IS 'To whom.';
+
+--
+-- Name: COLUMN open_delivery.state; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.state IS 'waiting, sending or unknown.';
+
+--
+-- Name: COLUMN open_delivery.age; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.age IS 'How long it has stood so.';
+
+--
+-- Name: COLUMN open_delivery.due; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.due IS 'When something happens by itself; NULL: never.';
+
+--
+-- Name: COLUMN open_delivery.attempts; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.attempts IS 'Attempts so far.';
+
+--
+-- Name: COLUMN open_delivery.code; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.code IS 'The code of the last one; NULL: none.';
+
+--
+-- Name: COLUMN open_delivery.text; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.text IS 'What was said with it.';
+
+--
+-- Name: COLUMN open_delivery.notice_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.notice_id IS 'The notice.';
+
+--
+-- Name: COLUMN open_delivery.title; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery.title IS 'Its title.';
+
+--
+-- Name: COLUMN open_delivery."position"; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.open_delivery."position" IS 'The delivery''s id.';
+
+--
+-- Name: part; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.part (
+    notice_position bigint NOT NULL,
+    number integer NOT NULL,
+    users text[] NOT NULL COLLATE pg_catalog."C",
+    channel_ids integer[] NOT NULL
+);
+
+--
+-- Name: TABLE part; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.part IS 'Recipients of large sends whose deliveries are still to be made, in parts: a part goes in the transaction that makes its deliveries.';
+
+--
+-- Name: COLUMN part.notice_position; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.part.notice_position IS 'Of which notice.';
+
+--
+-- Name: COLUMN part.number; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.part.number IS 'From 1.';
+
+--
+-- Name: COLUMN part.users; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.part.users IS 'At most 1,000.';
+
+--
+-- Name: COLUMN part.channel_ids; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.part.channel_ids IS 'Of the notice''s channels, in their order, when it was sent; NULL within: site.';
+
+--
+-- Name: quota_use; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.quota_use (
+    channel_id integer NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+--
+-- Name: TABLE quota_use; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.quota_use IS 'Messages lately begun on channels with a quota, so that a server that takes over, or starts again, keeps it.';
+
+--
+-- Name: COLUMN quota_use.channel_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.quota_use.channel_id IS 'Which channel.';
+
+--
+-- Name: COLUMN quota_use.at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.quota_use.at IS 'When the message was begun.';
+
+--
+-- Name: revision; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.revision (
+    value bigint NOT NULL,
+    single boolean DEFAULT true NOT NULL,
+    CONSTRAINT revision_single CHECK (single)
+);
+
+--
+-- Name: TABLE revision; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.revision IS 'How often channels have changed: the servers look, and load them anew.';
+
+--
+-- Name: COLUMN revision.value; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.revision.value IS 'Rises with each change of notice.channel.';
+
+--
+-- Name: COLUMN revision.single; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.revision.single IS 'There is one row.';
+
+--
+-- Name: upload; Type: TABLE; Schema: notice; Owner: -
+--
+
+CREATE TABLE notice.upload (
+    attachment_id uuid NOT NULL,
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+--
+-- Name: TABLE upload; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TABLE notice.upload IS 'Attachments that have parts and no row yet. What is not completed within a day goes.';
+
+--
+-- Name: COLUMN upload.attachment_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.upload.attachment_id IS 'The id that it will have.';
+
+--
+-- Name: COLUMN upload.begun_at; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON COLUMN notice.upload.begun_at IS 'When its first part came.';
+
+--
 -- Name: extension; Type: TABLE; Schema: registry; Owner: -
 --
 
@@ -10304,73 +15162,6 @@ CREATE SEQUENCE registry.revision
 --
 
 COMMENT ON SEQUENCE registry.revision IS 'Revisions of registry.change. Taken by registry.next_revision() only, which takes the lock that makes their order the order of the commits.';
-
---
--- Name: service; Type: TABLE; Schema: registry; Owner: -
---
-
-CREATE TABLE registry.service (
-    namespace text NOT NULL COLLATE pg_catalog."C",
-    key text GENERATED ALWAYS AS (lower((name COLLATE "C"))) STORED NOT NULL COLLATE pg_catalog."C",
-    name text NOT NULL,
-    version text DEFAULT ''::text NOT NULL,
-    settings json DEFAULT '{}'::json NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    CONSTRAINT service_name_characters CHECK ((name !~ '^\$|[\x01-\x1f\x7f-\x9f/]'::text)),
-    CONSTRAINT service_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255))),
-    CONSTRAINT service_name_not_reserved CHECK ((key <> ALL (ARRAY['get'::text, 'service'::text, 'registry'::text, 'auth'::text, 'api_reader'::text, 'event'::text, 'audit'::text, 'notice'::text]))),
-    CONSTRAINT service_namespace_length CHECK (((octet_length(namespace) >= 1) AND (octet_length(namespace) <= 255))),
-    CONSTRAINT service_settings_object CHECK ((json_typeof(settings) = 'object'::text))
-);
-
---
--- Name: TABLE service; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON TABLE registry.service IS 'A registered service; a FATE server is a service with one node. Names differ by more than the case of ASCII letters.';
-
---
--- Name: COLUMN service.namespace; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.namespace IS 'Names of one namespace are not seen in another.';
-
---
--- Name: COLUMN service.key; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.key IS 'The name in lower case (ASCII letters only): what names are compared by.';
-
---
--- Name: COLUMN service.name; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.name IS 'As first registered.';
-
---
--- Name: COLUMN service.version; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.version IS 'Empty if it has none.';
-
---
--- Name: COLUMN service.settings; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.settings IS 'JSON object, byte for byte as given.';
-
---
--- Name: COLUMN service.created_at; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.created_at IS 'First registration.';
-
---
--- Name: COLUMN service.updated_at; Type: COMMENT; Schema: registry; Owner: -
---
-
-COMMENT ON COLUMN registry.service.updated_at IS 'Last registration.';
 
 --
 -- Name: state; Type: VIEW; Schema: registry; Owner: -
@@ -10705,6 +15496,146 @@ ALTER TABLE ONLY event.transition
     ADD CONSTRAINT transition_pkey PRIMARY KEY (queue_id, "position", number);
 
 --
+-- Name: attachment_part attachment_part_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.attachment_part
+    ADD CONSTRAINT attachment_part_pkey PRIMARY KEY (attachment_id, number);
+
+--
+-- Name: attachment attachment_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.attachment
+    ADD CONSTRAINT attachment_pkey PRIMARY KEY (id);
+
+--
+-- Name: attempt attempt_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY ("position", number);
+
+--
+-- Name: channel channel_namespace_name_key; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.channel
+    ADD CONSTRAINT channel_namespace_name_key UNIQUE (namespace, name);
+
+--
+-- Name: channel channel_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.channel
+    ADD CONSTRAINT channel_pkey PRIMARY KEY (id);
+
+--
+-- Name: channel channel_receipt_token_key; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.channel
+    ADD CONSTRAINT channel_receipt_token_key UNIQUE (receipt_token);
+
+--
+-- Name: charge charge_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.charge
+    ADD CONSTRAINT charge_pkey PRIMARY KEY (channel_id);
+
+--
+-- Name: delivery delivery_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY ("position");
+
+--
+-- Name: group_member group_member_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.group_member
+    ADD CONSTRAINT group_member_pkey PRIMARY KEY (namespace, group_name, user_name);
+
+--
+-- Name: group_name group_name_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.group_name
+    ADD CONSTRAINT group_name_pkey PRIMARY KEY (namespace, name);
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (namespace, application, key);
+
+--
+-- Name: inbox_change inbox_change_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.inbox_change
+    ADD CONSTRAINT inbox_change_pkey PRIMARY KEY (number);
+
+--
+-- Name: link_key link_key_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.link_key
+    ADD CONSTRAINT link_key_pkey PRIMARY KEY (single);
+
+--
+-- Name: member member_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.member
+    ADD CONSTRAINT member_pkey PRIMARY KEY (name);
+
+--
+-- Name: notice notice_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.notice
+    ADD CONSTRAINT notice_pkey PRIMARY KEY ("position");
+
+--
+-- Name: part part_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.part
+    ADD CONSTRAINT part_pkey PRIMARY KEY (notice_position, number);
+
+--
+-- Name: recipient recipient_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.recipient
+    ADD CONSTRAINT recipient_pkey PRIMARY KEY (namespace, user_name);
+
+--
+-- Name: revision revision_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.revision
+    ADD CONSTRAINT revision_pkey PRIMARY KEY (single);
+
+--
+-- Name: template template_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.template
+    ADD CONSTRAINT template_pkey PRIMARY KEY (namespace, id, version);
+
+--
+-- Name: upload upload_pkey; Type: CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.upload
+    ADD CONSTRAINT upload_pkey PRIMARY KEY (attachment_id);
+
+--
 -- Name: action action_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
 --
 
@@ -10717,6 +15648,13 @@ ALTER TABLE ONLY registry.action
 
 ALTER TABLE ONLY registry.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (revision, part, at);
+
+--
+-- Name: configuration configuration_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
+--
+
+ALTER TABLE ONLY registry.configuration
+    ADD CONSTRAINT configuration_pkey PRIMARY KEY (namespace, host, folder, file);
 
 --
 -- Name: extension extension_pkey; Type: CONSTRAINT; Schema: registry; Owner: -
@@ -11025,6 +15963,198 @@ CREATE INDEX transition_dead ON ONLY event.transition USING btree (queue_id, "po
 --
 
 COMMENT ON INDEX event.transition_dead IS 'Deliveries that are dead, or were until they were opened again.';
+
+--
+-- Name: attachment_by_file; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX attachment_by_file ON notice.attachment USING btree (namespace, file_id, created_at) WHERE (file_id IS NOT NULL);
+
+--
+-- Name: INDEX attachment_by_file; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.attachment_by_file IS 'What was read in the file service.';
+
+--
+-- Name: attachment_by_use; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX attachment_by_use ON notice.attachment USING btree (used_at) WHERE (used_at IS NOT NULL);
+
+--
+-- Name: INDEX attachment_by_use; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.attachment_by_use IS 'By the last notice that carries them.';
+
+--
+-- Name: attachment_unused; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX attachment_unused ON notice.attachment USING btree (created_at) WHERE (used_at IS NULL);
+
+--
+-- Name: INDEX attachment_unused; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.attachment_unused IS 'Those that no notice carries.';
+
+--
+-- Name: delivery_by_message; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_by_message ON ONLY notice.delivery USING btree (channel_id, message_id) WHERE (message_id IS NOT NULL);
+
+--
+-- Name: INDEX delivery_by_message; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_by_message IS 'What a provider reports of.';
+
+--
+-- Name: delivery_by_notice; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_by_notice ON ONLY notice.delivery USING btree (notice_position, "position");
+
+--
+-- Name: INDEX delivery_by_notice; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_by_notice IS 'Those of a notice.';
+
+--
+-- Name: delivery_by_user; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_by_user ON ONLY notice.delivery USING btree (namespace, user_name, "position");
+
+--
+-- Name: INDEX delivery_by_user; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_by_user IS 'All that a user was sent.';
+
+--
+-- Name: delivery_due; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_due ON ONLY notice.delivery USING btree (channel_id, due, "position") WHERE (due IS NOT NULL);
+
+--
+-- Name: INDEX delivery_due; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_due IS 'What is to be done, by channel, in order.';
+
+--
+-- Name: delivery_inbox; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_inbox ON ONLY notice.delivery USING btree (namespace, user_name, "position") WHERE ((channel_id IS NULL) AND (NOT hidden));
+
+--
+-- Name: INDEX delivery_inbox; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_inbox IS 'An inbox.';
+
+--
+-- Name: delivery_not_sent; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_not_sent ON ONLY notice.delivery USING btree (namespace, "position") WHERE (state = ANY (ARRAY['failed'::notice.state, 'unknown'::notice.state]));
+
+--
+-- Name: INDEX delivery_not_sent; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_not_sent IS 'Those that did not arrive, or may not have.';
+
+--
+-- Name: delivery_receipt; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_receipt ON ONLY notice.delivery USING btree ("position") WHERE ((receipt_at IS NOT NULL) AND (NOT receipt_told));
+
+--
+-- Name: INDEX delivery_receipt; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_receipt IS 'Receipts that are still to be published.';
+
+--
+-- Name: delivery_unread; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX delivery_unread ON ONLY notice.delivery USING btree (namespace, user_name, "position") WHERE ((channel_id IS NULL) AND (state = 'delivered'::notice.state) AND (NOT hidden));
+
+--
+-- Name: INDEX delivery_unread; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.delivery_unread IS 'What is unread in an inbox.';
+
+--
+-- Name: idempotency_by_end; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX idempotency_by_end ON notice.idempotency USING btree (expires_at);
+
+--
+-- Name: INDEX idempotency_by_end; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.idempotency_by_end IS 'What is to be forgotten.';
+
+--
+-- Name: inbox_change_by_transaction; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX inbox_change_by_transaction ON notice.inbox_change USING btree (transaction);
+
+--
+-- Name: INDEX inbox_change_by_transaction; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.inbox_change_by_transaction IS 'Those since a snapshot.';
+
+--
+-- Name: notice_by_id; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX notice_by_id ON ONLY notice.notice USING btree (notice_id);
+
+--
+-- Name: INDEX notice_by_id; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.notice_by_id IS 'A notice by its id.';
+
+--
+-- Name: quota_use_by_channel; Type: INDEX; Schema: notice; Owner: -
+--
+
+CREATE INDEX quota_use_by_channel ON notice.quota_use USING btree (channel_id, at);
+
+--
+-- Name: INDEX quota_use_by_channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON INDEX notice.quota_use_by_channel IS 'Those of a channel.';
+
+--
+-- Name: configuration_by_service; Type: INDEX; Schema: registry; Owner: -
+--
+
+CREATE INDEX configuration_by_service ON registry.configuration USING btree (namespace, service_key);
+
+--
+-- Name: INDEX configuration_by_service; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON INDEX registry.configuration_by_service IS 'The files that bring a service.';
 
 --
 -- Name: invocation_trace_id; Type: INDEX; Schema: registry; Owner: -
@@ -11714,6 +16844,42 @@ CREATE CONSTRAINT TRIGGER publish_change AFTER INSERT OR DELETE OR UPDATE ON eve
 CREATE CONSTRAINT TRIGGER publish_change AFTER INSERT OR DELETE OR UPDATE ON event.subscription DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION event.publish_change();
 
 --
+-- Name: channel audit_channel; Type: TRIGGER; Schema: notice; Owner: -
+--
+
+CREATE TRIGGER audit_channel AFTER INSERT OR DELETE OR UPDATE ON notice.channel FOR EACH ROW EXECUTE FUNCTION notice.audit_channel();
+
+--
+-- Name: TRIGGER audit_channel ON channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TRIGGER audit_channel ON notice.channel IS 'Each change of a channel is in the audit.';
+
+--
+-- Name: channel note_change; Type: TRIGGER; Schema: notice; Owner: -
+--
+
+CREATE TRIGGER note_change BEFORE INSERT OR DELETE OR UPDATE ON notice.channel FOR EACH STATEMENT EXECUTE FUNCTION notice.note_change();
+
+--
+-- Name: TRIGGER note_change ON channel; Type: COMMENT; Schema: notice; Owner: -
+--
+
+COMMENT ON TRIGGER note_change ON notice.channel IS 'Each statement that changes channels counts.';
+
+--
+-- Name: action action_is_taken_over; Type: TRIGGER; Schema: registry; Owner: -
+--
+
+CREATE TRIGGER action_is_taken_over BEFORE UPDATE ON registry.action FOR EACH ROW WHEN ((old.origin IS NOT NULL)) EXECUTE FUNCTION registry.take_over_action();
+
+--
+-- Name: TRIGGER action_is_taken_over ON action; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TRIGGER action_is_taken_over ON registry.action IS 'A configured action that is registered is no configuration''s any more.';
+
+--
 -- Name: node node_deletes_leases; Type: TRIGGER; Schema: registry; Owner: -
 --
 
@@ -11724,6 +16890,18 @@ CREATE TRIGGER node_deletes_leases AFTER DELETE ON registry.node REFERENCING OLD
 --
 
 COMMENT ON TRIGGER node_deletes_leases ON registry.node IS 'A lease goes with its node.';
+
+--
+-- Name: node node_stays_configured; Type: TRIGGER; Schema: registry; Owner: -
+--
+
+CREATE TRIGGER node_stays_configured BEFORE UPDATE OF host, metadata ON registry.node FOR EACH ROW WHEN ((old.configured AND (((((((old.host IS DISTINCT FROM new.host) OR (old.port IS DISTINCT FROM new.port)) OR (old.protocol IS DISTINCT FROM new.protocol)) OR ((old.metadata)::text IS DISTINCT FROM (new.metadata)::text)) OR (old.check_kind IS DISTINCT FROM new.check_kind)) OR (old.check_path IS DISTINCT FROM new.check_path)) OR (old.lease IS DISTINCT FROM new.lease)))) EXECUTE FUNCTION registry.keep_configured_node();
+
+--
+-- Name: TRIGGER node_stays_configured ON node; Type: COMMENT; Schema: registry; Owner: -
+--
+
+COMMENT ON TRIGGER node_stays_configured ON registry.node IS 'A configured node is where its file says; others may change its weight, and whether it is enabled.';
 
 --
 -- Name: service service_deletes_nodes; Type: TRIGGER; Schema: registry; Owner: -
@@ -11829,6 +17007,27 @@ ALTER TABLE ONLY event.subscription
     ADD CONSTRAINT subscription_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES event.queue(id);
 
 --
+-- Name: charge charge_channel_id_fkey; Type: FK CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.charge
+    ADD CONSTRAINT charge_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES notice.channel(id) ON DELETE CASCADE;
+
+--
+-- Name: group_member group_member_group_fkey; Type: FK CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.group_member
+    ADD CONSTRAINT group_member_group_fkey FOREIGN KEY (namespace, group_name) REFERENCES notice.group_name(namespace, name) ON DELETE CASCADE;
+
+--
+-- Name: quota_use quota_use_channel_id_fkey; Type: FK CONSTRAINT; Schema: notice; Owner: -
+--
+
+ALTER TABLE ONLY notice.quota_use
+    ADD CONSTRAINT quota_use_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES notice.channel(id) ON DELETE CASCADE;
+
+--
 -- Name: action action_service_fkey; Type: FK CONSTRAINT; Schema: registry; Owner: -
 --
 
@@ -11862,6 +17061,13 @@ GRANT USAGE ON SCHEMA auth TO junction_reader;
 
 GRANT USAGE ON SCHEMA event TO junction_app;
 GRANT USAGE ON SCHEMA event TO junction_reader;
+
+--
+-- Name: SCHEMA notice; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA notice TO junction_app;
+GRANT USAGE ON SCHEMA notice TO junction_reader;
 
 --
 -- Name: SCHEMA registry; Type: ACL; Schema: -; Owner: -
@@ -12995,6 +18201,580 @@ REVOKE ALL ON FUNCTION event.write_log(namespaces text[], event_ids text[], time
 GRANT ALL ON FUNCTION event.write_log(namespaces text[], event_ids text[], times timestamp with time zone[], messages text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) TO junction_app;
 
 --
+-- Name: FUNCTION add_members(of_namespace text, of_group text, users text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.add_members(of_namespace text, of_group text, users text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION audit_channel(); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.audit_channel() FROM PUBLIC;
+
+--
+-- Name: FUNCTION cancel_some(of_position bigint, of_channel text, after bigint, looked integer, caller json); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.cancel_some(of_position bigint, of_channel text, after bigint, looked integer, caller json) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.cancel_some(of_position bigint, of_channel text, after bigint, looked integer, caller json) TO junction_app;
+
+--
+-- Name: FUNCTION change_group(of_namespace text, of_group text, added text[], removed text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.change_group(of_namespace text, of_group text, added text[], removed text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.change_group(of_namespace text, of_group text, added text[], removed text[]) TO junction_app;
+
+--
+-- Name: FUNCTION claim(of_channel integer, of_node text, of_number bigint, doubtful_ms bigint, held bigint[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.claim(of_channel integer, of_node text, of_number bigint, doubtful_ms bigint, held bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.claim(of_channel integer, of_node text, of_number bigint, doubtful_ms bigint, held bigint[]) TO junction_app;
+
+--
+-- Name: FUNCTION close_deleted(of_channel integer, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.close_deleted(of_channel integer, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.close_deleted(of_channel integer, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION conclude(of_node text, positions bigint[], numbers integer[], outcomes notice.state[], untried boolean[], repeats boolean[], throttled boolean[], pauses_ms bigint[], asks_ms bigint[], latencies_ms double precision[], message_ids text[], codes text[], texts text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.conclude(of_node text, positions bigint[], numbers integer[], outcomes notice.state[], untried boolean[], repeats boolean[], throttled boolean[], pauses_ms bigint[], asks_ms bigint[], latencies_ms double precision[], message_ids text[], codes text[], texts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.conclude(of_node text, positions bigint[], numbers integer[], outcomes notice.state[], untried boolean[], repeats boolean[], throttled boolean[], pauses_ms bigint[], asks_ms bigint[], latencies_ms double precision[], message_ids text[], codes text[], texts text[]) TO junction_app;
+
+--
+-- Name: FUNCTION content(positions bigint[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.content(positions bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.content(positions bigint[]) TO junction_app;
+
+--
+-- Name: FUNCTION count_members(of_namespace text, of_group text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.count_members(of_namespace text, of_group text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.count_members(of_namespace text, of_group text) TO junction_app;
+GRANT ALL ON FUNCTION notice.count_members(of_namespace text, of_group text) TO junction_reader;
+
+--
+-- Name: FUNCTION count_unread(of_namespace text, of_user text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.count_unread(of_namespace text, of_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.count_unread(of_namespace text, of_user text) TO junction_app;
+
+--
+-- Name: FUNCTION count_waiting(of_channel integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.count_waiting(of_channel integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.count_waiting(of_channel integer) TO junction_app;
+GRANT ALL ON FUNCTION notice.count_waiting(of_channel integer) TO junction_reader;
+
+--
+-- Name: FUNCTION decide(namespaces text[], templates text[], channels text[], users text[], groups text[], param_names text[], replies boolean[], links boolean[], attachments text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.decide(namespaces text[], templates text[], channels text[], users text[], groups text[], param_names text[], replies boolean[], links boolean[], attachments text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION delete_channel(caller text, of_namespace text, of_name text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.delete_channel(caller text, of_namespace text, of_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.delete_channel(caller text, of_namespace text, of_name text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_from_inbox(of_namespace text, of_user text, positions bigint[], after bigint, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.delete_from_inbox(of_namespace text, of_user text, positions bigint[], after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.delete_from_inbox(of_namespace text, of_user text, positions bigint[], after bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION delete_group(of_namespace text, of_group text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.delete_group(of_namespace text, of_group text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.delete_group(of_namespace text, of_group text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_recipient(of_namespace text, of_user text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.delete_recipient(of_namespace text, of_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.delete_recipient(of_namespace text, of_user text) TO junction_app;
+
+--
+-- Name: FUNCTION delete_template(of_namespace text, of_id text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.delete_template(of_namespace text, of_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.delete_template(of_namespace text, of_id text) TO junction_app;
+
+--
+-- Name: FUNCTION deliver(portions notice.portion[], moment timestamp with time zone); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.deliver(portions notice.portion[], moment timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION find_attachments(of_namespace text, given text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.find_attachments(of_namespace text, given text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.find_attachments(of_namespace text, given text[]) TO junction_app;
+
+--
+-- Name: TABLE template; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.template TO junction_app;
+GRANT SELECT ON TABLE notice.template TO junction_reader;
+
+--
+-- Name: FUNCTION find_template(of_namespace text, of_id text, of_version integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.find_template(of_namespace text, of_id text, of_version integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.find_template(of_namespace text, of_id text, of_version integer) TO junction_app;
+
+--
+-- Name: FUNCTION first_kept(); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.first_kept() FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.first_kept() TO junction_app;
+GRANT ALL ON FUNCTION notice.first_kept() TO junction_reader;
+
+--
+-- Name: TABLE delivery; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.delivery TO junction_app;
+GRANT SELECT ON TABLE notice.delivery TO junction_reader;
+
+--
+-- Name: FUNCTION follow_inbox(of_namespace text, of_user text, after bigint, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.follow_inbox(of_namespace text, of_user text, after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.follow_inbox(of_namespace text, of_user text, after bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION follow_inboxes(after bigint, seen pg_snapshot, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.follow_inboxes(after bigint, seen pg_snapshot, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.follow_inboxes(after bigint, seen pg_snapshot, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION forget_inbox_changes(most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.forget_inbox_changes(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.forget_inbox_changes(most integer) TO junction_app;
+
+--
+-- Name: FUNCTION forget_keys(most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.forget_keys(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.forget_keys(most integer) TO junction_app;
+
+--
+-- Name: FUNCTION give_back(of_node text, positions bigint[], numbers integer[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.give_back(of_node text, positions bigint[], numbers integer[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION inbox_head(of_namespace text, of_user text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.inbox_head(of_namespace text, of_user text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.inbox_head(of_namespace text, of_user text) TO junction_app;
+
+--
+-- Name: FUNCTION keep(days integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.keep(days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.keep(days integer) TO junction_app;
+
+--
+-- Name: TABLE member; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notice.member TO junction_app;
+GRANT SELECT ON TABLE notice.member TO junction_reader;
+
+--
+-- Name: FUNCTION leave_member(name text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.leave_member(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.leave_member(name text) TO junction_app;
+
+--
+-- Name: FUNCTION list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer) TO junction_app;
+GRANT ALL ON FUNCTION notice.list_deliveries(of_namespace text, of_notice uuid, of_user text, of_channel text, of_state notice.state, of_code text, before bigint, most integer, looked integer) TO junction_reader;
+
+--
+-- Name: FUNCTION list_inbox(of_namespace text, of_user text, only_unread boolean, before bigint, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.list_inbox(of_namespace text, of_user text, only_unread boolean, before bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.list_inbox(of_namespace text, of_user text, only_unread boolean, before bigint, most integer) TO junction_app;
+
+--
+-- Name: TABLE notice; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.notice TO junction_app;
+GRANT SELECT ON TABLE notice.notice TO junction_reader;
+
+--
+-- Name: FUNCTION list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer) TO junction_app;
+GRANT ALL ON FUNCTION notice.list_notices(of_namespace text, of_sender text, of_template text, lowest bigint, before bigint, most integer, most_bytes bigint, looked integer) TO junction_reader;
+
+--
+-- Name: FUNCTION list_templates(of_namespace text, of_id text, after_id text, below integer, most bigint, room bigint); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.list_templates(of_namespace text, of_id text, after_id text, below integer, most bigint, room bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.list_templates(of_namespace text, of_id text, after_id text, below integer, most bigint, room bigint) TO junction_app;
+
+--
+-- Name: FUNCTION lock_positions(); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.lock_positions() FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_template(of_namespace text, of_id text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.lock_template(of_namespace text, of_id text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION make_month(parent regclass, month date); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.make_month(parent regclass, month date) FROM PUBLIC;
+
+--
+-- Name: FUNCTION members_of(of_namespace text, names text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.members_of(of_namespace text, names text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION note_change(); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.note_change() FROM PUBLIC;
+
+--
+-- Name: FUNCTION note_inbox_change(of_namespace text, of_user text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.note_inbox_change(of_namespace text, of_user text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION open_channels(); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.open_channels() FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.open_channels() TO junction_app;
+
+--
+-- Name: FUNCTION put_attachment(of_attachment uuid, of_namespace text, of_name text, of_content_type text, of_size bigint, of_file_id text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.put_attachment(of_attachment uuid, of_namespace text, of_name text, of_content_type text, of_size bigint, of_file_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.put_attachment(of_attachment uuid, of_namespace text, of_name text, of_content_type text, of_size bigint, of_file_id text) TO junction_app;
+
+--
+-- Name: FUNCTION put_attachment_part(of_attachment uuid, of_number integer, content bytea); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.put_attachment_part(of_attachment uuid, of_number integer, content bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.put_attachment_part(of_attachment uuid, of_number integer, content bytea) TO junction_app;
+
+--
+-- Name: TABLE channel; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.channel TO junction_app;
+
+--
+-- Name: COLUMN channel.id; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(id) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.namespace; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(namespace) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.name; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(name) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.kind; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(kind) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.settings; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(settings) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.secret_names; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(secret_names) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.enabled; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(enabled) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.concurrency; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(concurrency) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.quota; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(quota) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.quota_ms; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(quota_ms) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.schedule_ms; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(schedule_ms) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.timeout_ms; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(timeout_ms) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.created_at; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.updated_at; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(updated_at) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.author_user; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(author_user) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.author_application; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(author_application) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: COLUMN channel.author_address; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT(author_address) ON TABLE notice.channel TO junction_reader;
+
+--
+-- Name: FUNCTION put_channel(caller text, spec json, merged_with bytea); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.put_channel(caller text, spec json, merged_with bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.put_channel(caller text, spec json, merged_with bytea) TO junction_app;
+
+--
+-- Name: FUNCTION put_group(of_namespace text, of_group text, users text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.put_group(of_namespace text, of_group text, users text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.put_group(of_namespace text, of_group text, users text[]) TO junction_app;
+
+--
+-- Name: TABLE recipient; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.recipient TO junction_app;
+GRANT SELECT ON TABLE notice.recipient TO junction_reader;
+
+--
+-- Name: FUNCTION put_recipient(of_namespace text, of_user text, addresses jsonb, language text); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.put_recipient(of_namespace text, of_user text, addresses jsonb, language text) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.put_recipient(of_namespace text, of_user text, addresses jsonb, language text) TO junction_app;
+
+--
+-- Name: FUNCTION put_template(spec json); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.put_template(spec json) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.put_template(spec json) TO junction_app;
+
+--
+-- Name: FUNCTION read_inbox(of_namespace text, of_user text, positions bigint[], after bigint, up_to bigint, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.read_inbox(of_namespace text, of_user text, positions bigint[], after bigint, up_to bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.read_inbox(of_namespace text, of_user text, positions bigint[], after bigint, up_to bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION receipts_to_tell(after bigint, most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.receipts_to_tell(after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.receipts_to_tell(after bigint, most integer) TO junction_app;
+
+--
+-- Name: FUNCTION receipts_told(positions bigint[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.receipts_told(positions bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.receipts_told(positions bigint[]) TO junction_app;
+
+--
+-- Name: FUNCTION record_change(caller json, of_position bigint, what text, ext json); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.record_change(caller json, of_position bigint, what text, ext json) FROM PUBLIC;
+
+--
+-- Name: FUNCTION record_sends(decided notice.decision[], notice_ids uuid[], senders text[], titles text[], templates text[], groups text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.record_sends(decided notice.decision[], notice_ids uuid[], senders text[], titles text[], templates text[], groups text[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION renew_member(name text, alive interval); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.renew_member(name text, alive interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.renew_member(name text, alive interval) TO junction_app;
+
+--
+-- Name: FUNCTION report(of_channel integer, positions bigint[], message_ids text[], addresses text[], states notice.state[], codes text[], texts text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.report(of_channel integer, positions bigint[], message_ids text[], addresses text[], states notice.state[], codes text[], texts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.report(of_channel integer, positions bigint[], message_ids text[], addresses text[], states notice.state[], codes text[], texts text[]) TO junction_app;
+
+--
+-- Name: FUNCTION resend_some(of_position bigint, states notice.state[], of_channel text, users text[], after bigint, looked integer, caller json); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.resend_some(of_position bigint, states notice.state[], of_channel text, users text[], after bigint, looked integer, caller json) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.resend_some(of_position bigint, states notice.state[], of_channel text, users text[], after bigint, looked integer, caller json) TO junction_app;
+
+--
+-- Name: FUNCTION send(notice_ids uuid[], namespaces text[], senders text[], titles text[], messages text[], params text[], param_names text[], templates text[], channels text[], users text[], groups text[], attachments text[], replies boolean[], links boolean[], keys text[], hashes bytea[], key_ms bigint[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.send(notice_ids uuid[], namespaces text[], senders text[], titles text[], messages text[], params text[], param_names text[], templates text[], channels text[], users text[], groups text[], attachments text[], replies boolean[], links boolean[], keys text[], hashes bytea[], key_ms bigint[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.send(notice_ids uuid[], namespaces text[], senders text[], titles text[], messages text[], params text[], param_names text[], templates text[], channels text[], users text[], groups text[], attachments text[], replies boolean[], links boolean[], keys text[], hashes bytea[], key_ms bigint[], user_names text[], applications text[], roles text[], addresses text[], nodes text[], trace_ids text[]) TO junction_app;
+
+--
+-- Name: FUNCTION shown_channel(c notice.channel); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.shown_channel(c notice.channel) FROM PUBLIC;
+
+--
+-- Name: FUNCTION spread(of_notice bigint); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.spread(of_notice bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.spread(of_notice bigint) TO junction_app;
+
+--
+-- Name: FUNCTION sweep_attachments(most integer); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.sweep_attachments(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.sweep_attachments(most integer) TO junction_app;
+
+--
+-- Name: FUNCTION take(of_channel integer, of_node text, of_number bigint, most_messages integer, most_each integer, lease_ms bigint, can_ask boolean, repeats boolean); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.take(of_channel integer, of_node text, of_number bigint, most_messages integer, most_each integer, lease_ms bigint, can_ask boolean, repeats boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.take(of_channel integer, of_node text, of_number bigint, most_messages integer, most_each integer, lease_ms bigint, can_ask boolean, repeats boolean) TO junction_app;
+
+--
+-- Name: FUNCTION take_positions(count bigint); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.take_positions(count bigint) FROM PUBLIC;
+
+--
+-- Name: FUNCTION take_receipt(of_position bigint); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.take_receipt(of_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.take_receipt(of_position bigint) TO junction_app;
+
+--
+-- Name: FUNCTION unknown_group(of_namespace text, names text[]); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.unknown_group(of_namespace text, names text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION unspread(of_position bigint); Type: ACL; Schema: notice; Owner: -
+--
+
+REVOKE ALL ON FUNCTION notice.unspread(of_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION notice.unspread(of_position bigint) TO junction_app;
+GRANT ALL ON FUNCTION notice.unspread(of_position bigint) TO junction_reader;
+
+--
 -- Name: FUNCTION interval_milliseconds(span interval); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -13026,6 +18806,12 @@ GRANT ALL ON FUNCTION registry.action_value(a registry.action) TO junction_app;
 GRANT ALL ON FUNCTION registry.action_value(a registry.action) TO junction_reader;
 
 --
+-- Name: FUNCTION apply_configuration(of_namespace text, of_key text, had_events boolean, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.apply_configuration(of_namespace text, of_key text, had_events boolean, server_name text) FROM PUBLIC;
+
+--
 -- Name: FUNCTION begin_change(alone boolean); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -13054,6 +18840,33 @@ GRANT ALL ON FUNCTION registry.changes_after(after bigint, most integer) TO junc
 REVOKE ALL ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) TO junction_app;
 GRANT ALL ON FUNCTION registry.changes_behind(after bigint, after_part integer, most integer, most_bytes bigint) TO junction_reader;
+
+--
+-- Name: FUNCTION configure(namespace text, host text, folder text, file text, service text, title text, content text, warnings text[], server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.configure(namespace text, host text, folder text, file text, service text, title text, content text, warnings text[], server_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.configure(namespace text, host text, folder text, file text, service text, title text, content text, warnings text[], server_name text) TO junction_app;
+
+--
+-- Name: FUNCTION configure_graphql(namespace text, service text, actions text, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.configure_graphql(namespace text, service text, actions text, server_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.configure_graphql(namespace text, service text, actions text, server_name text) TO junction_app;
+
+--
+-- Name: TABLE configuration; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT ON TABLE registry.configuration TO junction_app;
+GRANT SELECT ON TABLE registry.configuration TO junction_reader;
+
+--
+-- Name: FUNCTION configured_events(counts registry.configuration); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.configured_events(counts registry.configuration) FROM PUBLIC;
 
 --
 -- Name: FUNCTION delete_leases(); Type: ACL; Schema: registry; Owner: -
@@ -13091,11 +18904,30 @@ REVOKE ALL ON FUNCTION registry.deregister_node(namespace text, service_name tex
 GRANT ALL ON FUNCTION registry.deregister_node(namespace text, service_name text, node_name text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
 
 --
+-- Name: FUNCTION drop_empty_service(INOUT within bigint, of_namespace text, of_key text, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.drop_empty_service(INOUT within bigint, of_namespace text, of_key text, server_name text) FROM PUBLIC;
+
+--
 -- Name: FUNCTION expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint); Type: ACL; Schema: registry; Owner: -
 --
 
 REVOKE ALL ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.expire_nodes(namespaces text[], service_keys text[], node_keys text[], server_name text, expected bigint) TO junction_app;
+
+--
+-- Name: FUNCTION forget_configuration(of_namespace text, of_host text, of_folder text, of_file text, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.forget_configuration(of_namespace text, of_host text, of_folder text, of_file text, server_name text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION forget_configurations(server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.forget_configurations(server_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.forget_configurations(server_name text) TO junction_app;
 
 --
 -- Name: FUNCTION forget_extensions(host text, names text[], pids integer[]); Type: ACL; Schema: registry; Owner: -
@@ -13110,6 +18942,31 @@ GRANT ALL ON FUNCTION registry.forget_extensions(host text, names text[], pids i
 
 REVOKE ALL ON FUNCTION registry.forget_nodes(kept interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.forget_nodes(kept interval) TO junction_app;
+
+--
+-- Name: FUNCTION has_events(counts registry.configuration); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.has_events(counts registry.configuration) FROM PUBLIC;
+
+--
+-- Name: TABLE node; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.node TO junction_app;
+GRANT SELECT ON TABLE registry.node TO junction_reader;
+
+--
+-- Name: FUNCTION is_wanted(n registry.node, host text, port integer, protocol text, metadata text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.is_wanted(n registry.node, host text, port integer, protocol text, metadata text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION keep_configured_node(); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.keep_configured_node() FROM PUBLIC;
 
 --
 -- Name: FUNCTION keep_history(days integer); Type: ACL; Schema: registry; Owner: -
@@ -13153,18 +19010,17 @@ GRANT ALL ON FUNCTION registry.log_invocations(ids uuid[], invoked_ats bigint[],
 REVOKE ALL ON FUNCTION registry.make_month(month date) FROM PUBLIC;
 
 --
+-- Name: FUNCTION name_configured_node(of_namespace text, of_key text, prefix text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.name_configured_node(of_namespace text, of_key text, prefix text) FROM PUBLIC;
+
+--
 -- Name: FUNCTION next_revision(); Type: ACL; Schema: registry; Owner: -
 --
 
 REVOKE ALL ON FUNCTION registry.next_revision() FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.next_revision() TO junction_app;
-
---
--- Name: TABLE node; Type: ACL; Schema: registry; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.node TO junction_app;
-GRANT SELECT ON TABLE registry.node TO junction_reader;
 
 --
 -- Name: FUNCTION node_value(n registry.node); Type: ACL; Schema: registry; Owner: -
@@ -13181,6 +19037,37 @@ GRANT ALL ON FUNCTION registry.node_value(n registry.node) TO junction_reader;
 REVOKE ALL ON FUNCTION registry.node_value(name text, host text, port integer, protocol text) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.node_value(name text, host text, port integer, protocol text) TO junction_app;
 GRANT ALL ON FUNCTION registry.node_value(name text, host text, port integer, protocol text) TO junction_reader;
+
+--
+-- Name: FUNCTION note_configured(INOUT within bigint, of_namespace text, of_kind text, of_service_key text, of_name text, fresh json, old json, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.note_configured(INOUT within bigint, of_namespace text, of_kind text, of_service_key text, of_name text, fresh json, old json, server_name text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION put_configured_actions(INOUT within bigint, of_namespace text, of_key text, of_origin text, actions json, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.put_configured_actions(INOUT within bigint, of_namespace text, of_key text, of_origin text, actions json, server_name text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION put_configured_nodes(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.put_configured_nodes(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION put_configured_service(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.put_configured_service(INOUT within bigint, counts registry.configuration, of_namespace text, of_key text, server_name text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION refuse_configuration(namespace text, host text, folder text, file text, service text, error text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.refuse_configuration(namespace text, host text, folder text, file text, service text, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.refuse_configuration(namespace text, host text, folder text, file text, service text, error text) TO junction_app;
 
 --
 -- Name: FUNCTION register_bulk(namespace text, servers text[], hosts text[], ports integer[], protocols text[], server_names text[], names text[], uris text[], methods text[], params text[], data text[], headers text[], caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: registry; Owner: -
@@ -13246,6 +19133,13 @@ REVOKE ALL ON FUNCTION registry.same_place(old registry.node, new registry.node)
 GRANT ALL ON FUNCTION registry.same_place(old registry.node, new registry.node) TO junction_app;
 
 --
+-- Name: FUNCTION see_configurations(namespace text, host text, folder text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.see_configurations(namespace text, host text, folder text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.see_configurations(namespace text, host text, folder text) TO junction_app;
+
+--
 -- Name: FUNCTION service_value(name text, version text, settings json, created_at timestamp with time zone, updated_at timestamp with time zone, nodes json); Type: ACL; Schema: registry; Owner: -
 --
 
@@ -13261,11 +19155,43 @@ REVOKE ALL ON FUNCTION registry.set_health(namespaces text[], service_keys text[
 GRANT ALL ON FUNCTION registry.set_health(namespaces text[], service_keys text[], node_keys text[], hosts text[], ports integer[], healths text[], reasons text[], flappings boolean[], server_name text) TO junction_app;
 
 --
+-- Name: FUNCTION take_over_action(); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.take_over_action() FROM PUBLIC;
+
+--
+-- Name: FUNCTION unconfigure(namespace text, host text, folder text, file text, server_name text); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.unconfigure(namespace text, host text, folder text, file text, server_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION registry.unconfigure(namespace text, host text, folder text, file text, server_name text) TO junction_app;
+
+--
 -- Name: FUNCTION update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text); Type: ACL; Schema: registry; Owner: -
 --
 
 REVOKE ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) FROM PUBLIC;
 GRANT ALL ON FUNCTION registry.update_node(namespace text, service_name text, node_name text, weight integer, enabled boolean, metadata text, caller_address text, caller_application text, caller_user text, trace text) TO junction_app;
+
+--
+-- Name: FUNCTION wanted_nodes(counts registry.configuration); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.wanted_nodes(counts registry.configuration) FROM PUBLIC;
+
+--
+-- Name: TABLE service; Type: ACL; Schema: registry; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.service TO junction_app;
+GRANT SELECT ON TABLE registry.service TO junction_reader;
+
+--
+-- Name: FUNCTION whole_service_value(s registry.service); Type: ACL; Schema: registry; Owner: -
+--
+
+REVOKE ALL ON FUNCTION registry.whole_service_value(s registry.service) FROM PUBLIC;
 
 --
 -- Name: FUNCTION make_month(parent regclass, month date); Type: ACL; Schema: upkeep; Owner: -
@@ -13628,6 +19554,135 @@ GRANT SELECT ON TABLE event.waiting TO junction_app;
 GRANT SELECT ON TABLE event.waiting TO junction_reader;
 
 --
+-- Name: TABLE attachment; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.attachment TO junction_app;
+GRANT SELECT ON TABLE notice.attachment TO junction_reader;
+
+--
+-- Name: TABLE attachment_part; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.attachment_part TO junction_app;
+
+--
+-- Name: TABLE attempt; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.attempt TO junction_app;
+GRANT SELECT ON TABLE notice.attempt TO junction_reader;
+
+--
+-- Name: TABLE audit; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.audit TO junction_app;
+GRANT SELECT ON TABLE notice.audit TO junction_reader;
+
+--
+-- Name: TABLE by_channel_and_day; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.by_channel_and_day TO junction_app;
+GRANT SELECT ON TABLE notice.by_channel_and_day TO junction_reader;
+
+--
+-- Name: TABLE charge; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.charge TO junction_app;
+GRANT SELECT ON TABLE notice.charge TO junction_reader;
+
+--
+-- Name: TABLE delivery_with_notice; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.delivery_with_notice TO junction_app;
+GRANT SELECT ON TABLE notice.delivery_with_notice TO junction_reader;
+
+--
+-- Name: TABLE failure; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.failure TO junction_app;
+GRANT SELECT ON TABLE notice.failure TO junction_reader;
+
+--
+-- Name: TABLE group_member; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.group_member TO junction_app;
+GRANT SELECT ON TABLE notice.group_member TO junction_reader;
+
+--
+-- Name: TABLE group_name; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.group_name TO junction_app;
+GRANT SELECT ON TABLE notice.group_name TO junction_reader;
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.idempotency TO junction_app;
+
+--
+-- Name: TABLE inbox_change; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.inbox_change TO junction_app;
+GRANT SELECT ON TABLE notice.inbox_change TO junction_reader;
+
+--
+-- Name: SEQUENCE last_position; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON SEQUENCE notice.last_position TO junction_app;
+
+--
+-- Name: TABLE link_key; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.link_key TO junction_app;
+
+--
+-- Name: TABLE open_delivery; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.open_delivery TO junction_app;
+GRANT SELECT ON TABLE notice.open_delivery TO junction_reader;
+
+--
+-- Name: TABLE part; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.part TO junction_app;
+GRANT SELECT ON TABLE notice.part TO junction_reader;
+
+--
+-- Name: TABLE quota_use; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.quota_use TO junction_app;
+GRANT SELECT ON TABLE notice.quota_use TO junction_reader;
+
+--
+-- Name: TABLE revision; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.revision TO junction_app;
+GRANT SELECT ON TABLE notice.revision TO junction_reader;
+
+--
+-- Name: TABLE upload; Type: ACL; Schema: notice; Owner: -
+--
+
+GRANT SELECT ON TABLE notice.upload TO junction_app;
+GRANT SELECT ON TABLE notice.upload TO junction_reader;
+
+--
 -- Name: TABLE extension; Type: ACL; Schema: registry; Owner: -
 --
 
@@ -13666,13 +19721,6 @@ GRANT SELECT ON TABLE registry.lease TO junction_reader;
 --
 
 GRANT USAGE ON SEQUENCE registry.revision TO junction_app;
-
---
--- Name: TABLE service; Type: ACL; Schema: registry; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE registry.service TO junction_app;
-GRANT SELECT ON TABLE registry.service TO junction_reader;
 
 --
 -- Name: TABLE state; Type: ACL; Schema: registry; Owner: -

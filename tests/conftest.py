@@ -25,8 +25,7 @@ def cluster_url():
 
 @pytest.fixture(scope="module")
 def database(cluster_url):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         # Servers would make it while tests look at what there is; logins.py has those that do.
         database.rows("INSERT INTO auth.first_start DEFAULT VALUES")
         yield database

@@ -18,7 +18,9 @@ def program(installed):
 
 
 def node(stubs, service, **more):
-    return stubs.registry.RegisterNodeRequest(service=service, host="h", port=1, **more)
+    """One that no check changes."""
+    return stubs.registry.RegisterNodeRequest(
+        service=service, host="h", port=1, check=stubs.registry.NODE_CHECK_NONE, **more)
 
 
 def nodes(registry, stubs, service):

@@ -17,21 +17,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(programs.ROOT, "client", "examples")
 
 
-def python(stubs, folder):
+def python(stubs, folder, name="event"):
     """The command, its further arguments, and what its environment must have."""
-    out = os.path.join(stubs.folder, "out")
+    out = stubs.path
     return ["/usr/bin/python3", "-c", "import google, os, sys;"
             "google.__path__.append(os.path.join(os.environ['PYTHONPATH'], 'google'));"
-            "exec(open(sys.argv.pop(1)).read())", os.path.join(EXAMPLES, "event.py")], [], {"PYTHONPATH": out}
+            "exec(open(sys.argv.pop(1)).read())", os.path.join(EXAMPLES, f"{name}.py")], [], {"PYTHONPATH": out}
 
 
-def javascript(stubs, folder):
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(os.path.join(HERE, "node", name), folder)
-    shutil.copy(os.path.join(EXAMPLES, "event.js"), folder)
+def javascript(stubs, folder, name="event"):
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(HERE, "node", file), folder)
+    shutil.copy(os.path.join(EXAMPLES, f"{name}.js"), folder)
     subprocess.run(["npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"],
                    cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return ["node", str(folder / "event.js")], [os.path.join(programs.ROOT, "proto"), "/usr/include"], {}
+    return ["node", str(folder / f"{name}.js")], [os.path.join(programs.ROOT, "proto"), "/usr/include"], {}
 
 
 @pytest.fixture(scope="module")

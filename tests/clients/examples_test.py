@@ -21,7 +21,7 @@ def c(request, folder):
 
 def python(request, folder):
     stubs = request.getfixturevalue("stubs")
-    os.environ["PYTHONPATH"] = os.path.join(stubs.folder, "out")
+    os.environ["PYTHONPATH"] = stubs.path
     return ["/usr/bin/python3", "-c", "import google, os, sys;"
             "google.__path__.append(os.path.join(os.environ['PYTHONPATH'], 'google'));"
             "exec(open(sys.argv.pop(1)).read())", os.path.join(EXAMPLES, "node.py")], []

@@ -173,7 +173,7 @@ def test_reflection_answers(channel, stubs, version):
     assert [s.name for s in answers[0].list_services_response.service] == [
         "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection", "junction.v1.ApiReader", "junction.v1.Audit",
-        "junction.v1.Auth", "junction.v1.Event", "junction.v1.Registry"]
+        "junction.v1.Auth", "junction.v1.Event", "junction.v1.Notice", "junction.v1.Registry"]
     files = files_of(answers[1])
     port = files["junction/v1/registry.proto"].message_type[1].field[2]
     assert port.name == "port" and port.proto3_optional  # the true schema, not protobuf-c's

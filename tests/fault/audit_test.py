@@ -24,8 +24,7 @@ def cluster():
 
 @pytest.fixture
 def database(cluster):
-    with postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster.url()) as database:
         yield database
         if cluster.process.poll() is not None:
             cluster.start()

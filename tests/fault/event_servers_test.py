@@ -7,7 +7,6 @@ import pytest
 
 import event_receivers as receivers
 import event_tables
-import postgres
 import programs
 from event_trial import Fleet
 from observe import wait_until
@@ -25,8 +24,7 @@ def fleet(database, stubs):
 
 @pytest.fixture
 def own_database(cluster_url):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         yield database
         event_tables.check(database)
 

@@ -187,6 +187,9 @@ def test_no_secret_is_logged(server):
             assert secret not in bridge.log_text()
 
 
+WATCHES = 2  # a bridge's own: each of its threads watches routes
+
+
 def test_a_stream_is_one_line_at_its_end(database):
     server = programs.Server(database.url, program="trial-server")
     try:
@@ -199,10 +202,10 @@ def test_a_stream_is_one_line_at_its_end(database):
                 s.sendall(b"GET /trial/listen HTTP/1.1\r\nHost: localhost\r\n"
                           b"X-Request-ID: left\r\n\r\n")
                 assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
-                wait_value(server, 1, "junction_rpc_in_progress")
+                wait_value(server, WATCHES + 1, "junction_rpc_in_progress")
             line, = observe.wait_logged(bridge, "request", request_id="left")
             assert line["code"] == "CANCELLED" and line["end"] == "broken off"
-            wait_value(server, 0, "junction_rpc_in_progress")
+            wait_value(server, WATCHES, "junction_rpc_in_progress")
             wait_value(bridge, 0, "junction_http_in_progress")
     finally:
         server.stop()

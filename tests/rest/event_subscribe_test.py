@@ -2,56 +2,20 @@
 and NDJSON."""
 
 import json
-import socket
 
 import pytest
 
-import programs
-
-NDJSON, SSE = "application/x-ndjson", "text/event-stream"
-
-
-class Body:
-    """The body of one request, taken bit by bit. The head must be 200."""
-
-    def __init__(self, bridge, accept, query, *headers):
-        self.socket = socket.create_connection((bridge.host, bridge.port), timeout=programs.WAIT)
-        lines = [f"GET /v1/event/subscribe{query} HTTP/1.1", "Host: localhost", f"Accept: {accept}",
-                 *headers, "", ""]
-        self.socket.sendall("\r\n".join(lines).encode("latin-1"))
-        self.file = self.socket.makefile("rb")
-        assert self.file.readline().startswith(b"HTTP/1.1 200")
-        self.headers = {}
-        while line := self.file.readline().decode().strip():
-            name, _, value = line.partition(": ")
-            self.headers[name.lower()] = value
-        self.waiting = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def upto(self, mark):
-        while mark not in self.waiting:
-            size = int(self.file.readline(), 16)
-            assert size, "the body has ended"
-            self.waiting += self.file.read(size + 2)[:-2]
-        part, _, self.waiting = self.waiting.partition(mark)
-        return part.decode()
-
-    def event(self):
-        """(id or None, data) of the next server-sent event."""
-        fields = dict(line.split(": ", 1) for line in self.upto(b"\n\n").split("\n"))
-        assert list(fields) in (["id", "data"], ["data"])
-        return fields.get("id"), fields["data"]
+import http_streams
+from http_streams import NDJSON, SSE
 
 
 @pytest.fixture
 def name(request):
     return request.node.name.replace("[", "-").replace("]", "")
+
+
+def begin(bridge, accept, query, *headers):
+    return http_streams.Body(bridge, accept, "/v1/event/subscribe" + query, *headers)
 
 
 def publish(bridge, name, data):
@@ -68,7 +32,7 @@ def text_of(name, sent, data, cursor, attempt=0):
 
 def test_server_sent_events_and_their_resumption(bridge, name):
     data = '{"b":1.000,"a":[1e2, "ä"]}'
-    with Body(bridge, SSE, f"?patterns={name}.*") as body:
+    with begin(bridge, SSE, f"?patterns={name}.*") as body:
         assert body.headers["content-type"].startswith(SSE)
         assert body.headers["cache-control"] == "no-store"
         start, first = body.event()
@@ -81,15 +45,15 @@ def test_server_sent_events_and_their_resumption(bridge, name):
             assert identity == str(sent[i]["cursor"]) == json.loads(text)["cursor"]
     # The header wins over the query, with which an EventSource began.
     for query, rest in ((f"?patterns={name}.*", sent[2:]), (f"?patterns={name}.*&after=0", sent[2:])):
-        with Body(bridge, SSE, query, f"Last-Event-ID: {identity}") as body:
+        with begin(bridge, SSE, query, f"Last-Event-ID: {identity}") as body:
             assert [body.event()[0] for _ in rest] == [str(s["cursor"]) for s in rest]
-    with Body(bridge, SSE, f"?patterns={name}.*", f"Last-Event-ID: {start}") as body:
+    with begin(bridge, SSE, f"?patterns={name}.*", f"Last-Event-ID: {start}") as body:
         assert [body.event()[0] for _ in sent] == [str(s["cursor"]) for s in sent]
 
 
 def test_lines(bridge, name):
     sent = [publish(bridge, f"{name}.{i}", i) for i in range(3)]
-    with Body(bridge, NDJSON, f"?patterns={name}.0&patterns={name}.2&after=0") as body:
+    with begin(bridge, NDJSON, f"?patterns={name}.0&patterns={name}.2&after=0") as body:
         assert body.headers["content-type"].startswith(NDJSON)
         lines = [json.loads(body.upto(b"\n")) for _ in range(2)]
         assert [line["eventId"] for line in lines] == [sent[0]["eventId"], sent[2]["eventId"]]
@@ -97,7 +61,7 @@ def test_lines(bridge, name):
 
 
 def test_a_group_has_no_cursor(bridge, name):
-    with Body(bridge, SSE, f"?group={name}&patterns={name}.*") as body:
+    with begin(bridge, SSE, f"?group={name}&patterns={name}.*") as body:
         sent = publish(bridge, f"{name}.x", '"one"')
         identity, text = body.event()
         assert identity is None

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import logins
+import observe
 import postgres
 import programs
 from identities import PRECONDITION, refusal
@@ -14,8 +15,7 @@ from identities import PRECONDITION, refusal
 @pytest.fixture
 def empty(cluster_url):
     """A database that no server has been in."""
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         yield database
 
 
@@ -59,8 +59,7 @@ def test_of_many_servers_one_makes_it(empty):
     servers = [programs.Server(empty.url, wait=False) for _ in range(4)]
     for server in servers:
         server.wait_ready()
-    while not users(empty):
-        pass
+    observe.wait_until(lambda: users(empty))
     for server in servers:
         server.process.terminate()
     printed = [server.process.stdout.read() + (server.one_time_password or "") for server in servers]
@@ -74,8 +73,7 @@ def test_of_many_servers_one_makes_it(empty):
 def test_where_there_are_users_none_is_made(empty):
     empty.rows("INSERT INTO auth.subject (kind, name) VALUES ('user', 'alice')")
     server = programs.Server(empty.url)
-    while not empty.rows("SELECT 1 FROM auth.first_start"):
-        pass
+    observe.wait_until(lambda: empty.rows("SELECT 1 FROM auth.first_start"))
     server.process.terminate()
     assert "one-time" not in server.process.stdout.read()
     server.stop()
@@ -94,11 +92,10 @@ def test_a_command_makes_it_again(empty, stubs):
         assert (code, err) == (0, "")
         with logins.Caller(server, stubs) as caller:
             admin = log_in(caller, out.split()[-1])
-            while refusal_of(admin.call, "GetSubject", kind="user", name="administrator"):
-                pass
+            observe.wait_until(lambda: not refusal_of(
+                admin.call, "GetSubject", kind="user", name="administrator"))
             code, out, _ = command(empty)
-            while caller.who(admin.metadata[1][1].split()[1]):
-                pass
+            observe.wait_until(lambda: not caller.who(admin.metadata[1][1].split()[1]))
             log_in(caller, out.split()[-1])
     finally:
         server.stop()

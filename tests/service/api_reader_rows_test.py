@@ -129,11 +129,12 @@ def test_transfers_of_a_killed_server_are_given_up(reader, database, held, stubs
     with own.channel() as channel:
         mortal = reading.Reader(stubs, channel, database)
         third = mortal.third_party(held.port)
-        begin(mortal, third)
+        lost = begin(mortal, third)
         # This server's own goes on.
         other = reader.third_party(held.port)
         call = begin(reader, other)
         own.kill()
+    del lost  # it would have been cancelled before
     assert reader.row(third) == ["download", "abandoned", "j1", 0, None, None,
                                  "the server has gone"]
     assert read(database, "ended_at > started_at", third) == [["t"]]
@@ -166,8 +167,7 @@ def insert(database, server_node, age, name):
 
 @pytest.fixture
 def fresh(cluster_url):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         yield database
 
 
@@ -196,8 +196,7 @@ def test_which_rows_are_given_up(fresh):
 @pytest.fixture
 def mortal(stubs):
     """A server whose PostgreSQL can be stopped."""
-    with postgres.Cluster() as cluster, postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with postgres.Cluster() as cluster, programs.Database(cluster.url()) as database:
         server = programs.Server(database.url)
         with server.channel() as channel:
             reader = reading.Reader(stubs, channel, database)

@@ -7,6 +7,7 @@ import threading
 import grpc
 import pytest
 
+import observe
 from audit_log import Finder, append, begin_empty, expr, ids
 
 # Found in the index as far as that has come, and behind it.
@@ -70,8 +71,7 @@ def test_no_page_skips_or_repeats_while_rows_come_in(finder, database, log, writ
         before = log()
         pages = [finder.page(HERE, max_size=size, **times)]
         since = len(log())
-        while len(log()) == since:
-            pass
+        observe.wait_until(lambda: len(log()) > since)
         while pages[-1].has_next:
             assert len(pages) * size <= since + size
             pages.append(finder.page(HERE, max_size=size, **times,

@@ -6,8 +6,8 @@ import re
 import pytest
 
 import audit_log
+import programs
 import sql_page
-from registry_schema_test import Migrated
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 BATCHES = [
@@ -25,7 +25,7 @@ BATCHES = [
 
 @pytest.fixture(scope="module")
 def db(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         for batch in BATCHES:
             audit_log.append(database, batch)
         database.rows("SELECT audit.index_next(6)")

@@ -6,12 +6,12 @@ import json
 import pytest
 
 import audit_log
-from registry_schema_test import Migrated
+import programs
 
 
 @pytest.fixture(scope="module")
 def shared(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         yield database
 
 

@@ -8,7 +8,8 @@ import pytest
 import audit_log
 import audit_rules
 import postgres
-from registry_schema_test import Migrated, Session
+import programs
+from registry_schema_test import Session
 
 SEED, TEXTS, VALUES = 8, 400, 150
 ALPHABET = (list("泵冷却塔漏") + list("ポンプ") + list("한글") + list("ปั๊ม") + list("abAB1_") + list("éÉßÇÑ")
@@ -20,7 +21,7 @@ choice = random_.choice
 
 @pytest.fixture(scope="module")
 def db(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         yield database
 
 

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+import observe
 import programs
 from audit_log import COLUMNS, Finder, append, expr, ids
 from postgres import Session
@@ -99,9 +100,8 @@ def test_while_a_transaction_is_open_that_writes_here(database, clients, stubs):
         threads = [threading.Thread(target=write, args=(client, stubs, 1)) for client in clients]
         for thread in threads:
             thread.start()
-        while database.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-                            " AND NOT granted") == [["0"]]:
-            pass
+        observe.wait_until(lambda: database.rows("SELECT 1 FROM pg_locks"
+                                                 " WHERE locktype = 'advisory' AND NOT granted"))
         assert len(log(database)) == before
         session.run("COMMIT;")
     for thread in threads:

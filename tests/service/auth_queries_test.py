@@ -2,13 +2,13 @@
 
 import pytest
 
+import programs
 import sql_page
 import subjects
-from registry_schema_test import Migrated
 
 @pytest.fixture(scope="module")
 def db(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         database.rows("SELECT upkeep.keep_months('audit.record', 90)")
         url = database.url
         subjects.put_role(url, "clerk", ("allow", "billing", "charge*", "*"), ("allow", "shop", "**", "GET"))

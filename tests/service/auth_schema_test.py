@@ -11,7 +11,7 @@ import identities
 import programs
 import subjects
 from identities import audited
-from registry_schema_test import Migrated, Session
+from registry_schema_test import Session
 
 HASH, SIGNING = "11" * 32, "22" * 20
 PASSWORD = "'$argon2id$v=19$hidden'"
@@ -20,7 +20,7 @@ KEY = f"'\\x{HASH}', '\\x{SIGNING}'"
 
 @pytest.fixture(scope="module")
 def shared(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         database.rows("""INSERT INTO auth.subject (kind, name) VALUES ('user', 'u'), ('group', 'g'),
             ('application', 'a'); INSERT INTO auth.role (name) VALUES ('r')""")
         yield database

@@ -56,8 +56,7 @@ def serve(stubs):
 
 @pytest.fixture
 def database(cluster_url):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         # Who finds a user makes no administrator.
         subjects.put(database.url, "user", "first")
         yield database
@@ -125,8 +124,7 @@ def test_a_log_that_was_cut_is_loaded_anew(serve, database):
 
 
 def test_postgresql_is_restarted(serve):
-    with postgres.Cluster() as cluster, postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with postgres.Cluster() as cluster, programs.Database(cluster.url()) as database:
         subjects.put(database.url, "user", "kept", "reader")
         seen = serve(database.url, *QUICK)
         cluster.stop("immediate")

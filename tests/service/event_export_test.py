@@ -30,7 +30,7 @@ def keys(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(database, keys):
-    server = programs.Server(database.url, "--event-key-file", str(keys / "both"))
+    server = programs.Server(database.url, "--key-file", str(keys / "both"))
     yield server
     server.stop()
 
@@ -254,7 +254,7 @@ def test_other_data_is_the_same_either_way(sealed):
 @pytest.mark.parametrize("file", [None, "new"])
 def test_a_key_that_is_missing_is_named(sealed, database, stubs, keys, file):
     database.rows("UPDATE event.event SET key_id = 'gone' WHERE event_id = 'sealed-1'")
-    arguments = ["--event-key-file", str(keys / file)] if file else []
+    arguments = ["--key-file", str(keys / file)] if file else []
     other = programs.Server(database.url, *arguments)
     try:
         with other.channel() as channel:

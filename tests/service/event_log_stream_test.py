@@ -9,7 +9,6 @@ import grpc
 import pytest
 
 import observe
-import postgres
 import programs
 from event_log import Log
 from event_streams import Stream
@@ -114,8 +113,7 @@ def test_cursors_that_are_not_there(fleet, stubs, database, name, events):
 
 def test_a_stream_that_waits_needs_nothing_that_is_dropped(cluster_url, stubs):
     """Its cursor is in a month that goes, but it had all there was."""
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         database.rows("INSERT INTO auth.first_start DEFAULT VALUES")
         # Events of the month before, which is then dropped.
         database.rows("SELECT event.make_month('event.event', (date_trunc('month', now()) - "
@@ -195,7 +193,7 @@ def test_sealed_data_is_opened(stubs, database, name):
     with tempfile.NamedTemporaryFile("w", suffix=".keys") as keys:
         keys.write("k1 " + base64.b64encode(b"k" * 32).decode() + "\n")
         keys.flush()
-        knows = programs.Server(database.url, *QUICK, "--event-key-file", keys.name)
+        knows = programs.Server(database.url, *QUICK, "--key-file", keys.name)
         without = programs.Server(database.url, *QUICK)
         with knows.channel() as one, without.channel() as other:
             events = Events(stubs, one, database)
@@ -261,7 +259,7 @@ def test_across_restarts(stubs, database, name):
         stream = Stream(stubs, fleet.channels[0], name + ".**").begun()
         stream.until(lambda: stream.messages)
         writer.start()
-        seen, cursor, code = [], "", None
+        seen, cursor = [], ""
         for kill in (False, True, False):
             stream.wait(20)
             fleet.kill(0) if kill else fleet.stop(0)

@@ -17,6 +17,5 @@ def cluster():
 
 @pytest.mark.parametrize("seed, crash", [(1, False), (2, True), (3, True)])
 def test_events_do_as_the_model_says(cluster, stubs, seed, crash):
-    with postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster.url()) as database:
         event_model.run(stubs, cluster, database, seed, crash)

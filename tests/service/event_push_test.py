@@ -137,10 +137,9 @@ def key_file(tmp_path):
 
 
 def test_data_that_is_stored_sealed_is_pushed_open(cluster_url, stubs, key_file):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         database.rows("INSERT INTO auth.first_start DEFAULT VALUES")
-        server = programs.Server(database.url, "--event-key-file", key_file)
+        server = programs.Server(database.url, "--key-file", key_file)
         try:
             with server.channel() as channel, receivers.Receiver() as receiver:
                 push = pushing.Pushing(database, stubs.event_grpc.EventStub(channel), stubs)
@@ -154,7 +153,7 @@ def test_data_that_is_stored_sealed_is_pushed_open(cluster_url, stubs, key_file)
 
 
 def test_without_the_key_the_attempt_fails_and_says_so(push, database, stubs, key_file):
-    other = programs.Server(database.url, "--event-key-file", key_file, "--event-member-ms", "0")
+    other = programs.Server(database.url, "--key-file", key_file, "--event-member-ms", "0")
     try:
         with other.channel() as channel, receivers.Receiver() as receiver:
             name = push.subscribe(receiver, encrypt_stored="true", schedule_ms=[1])

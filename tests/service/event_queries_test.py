@@ -5,9 +5,9 @@ import csv
 import pytest
 
 import postgres
+import programs
 import sql_page
 from event_log import Log
-from registry_schema_test import Migrated
 
 
 def conclude(log, queue, position, subscription, outcome, status, code, latency, reason):
@@ -54,7 +54,7 @@ def fill(log):
 
 @pytest.fixture(scope="module")
 def log(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         log = Log(database)
         fill(log)
         yield log

@@ -9,8 +9,8 @@ import pytest
 
 import observe
 import postgres
+import programs
 from event_log import Log
-from registry_schema_test import Migrated
 
 NUMBERS = itertools.count()
 TABLES = ("event", "delivery", "transition")
@@ -19,7 +19,7 @@ VIEWS = ("delivery_state", "open_delivery", "waiting", "retrying", "dead", "atte
 
 @pytest.fixture(scope="module")
 def db(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         yield database
 
 
@@ -334,7 +334,7 @@ NEXT = [this_month(ahead) for ahead in range(3)]
 
 @pytest.fixture(scope="module")
 def past(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         yield database
 
 

@@ -3,12 +3,12 @@
 import base64
 import hashlib
 import json
-import os
 import subprocess
 
 import grpc
 import pytest
 
+import key_files
 import programs
 import publications
 from event_log import Log
@@ -19,18 +19,7 @@ DATA = '{"n":12345678901234567890.10,"text":"%s"}' % SECRET
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    """A key file: add(name) adds a line with a new key."""
-    class Keys:
-        path = tmp_path_factory.mktemp("keys") / "keys"
-        lines = ["# of events\n"]
-
-        def add(self, name, key=None):
-            key = key or os.urandom(32)
-            self.lines.append(f"{name} {base64.b64encode(key).decode()}\n")
-            self.path.write_text("".join(self.lines))
-            self.path.chmod(0o600)
-            return key
-    return Keys()
+    return key_files.KeyFile(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +40,7 @@ def log(database):
 @pytest.fixture(scope="module")
 def sealing(log, first_key, keys, stubs, database):
     """A publisher at a server that has the key."""
-    server = programs.Server(database.url, "--event-key-file", str(keys.path), "--log-level", "debug")
+    server = programs.Server(database.url, "--key-file", str(keys.path), "--log-level", "debug")
     with server.channel() as channel:
         publisher = publications.Publisher(stubs, channel, database)
         publisher.server = server
@@ -121,7 +110,7 @@ def test_without_keys_it_is_not_published(sealing, stubs, channel, database):
             bare.publish(data=DATA, **given)
         assert (caught.value.code(), caught.value.details()) == (
             grpc.StatusCode.FAILED_PRECONDITION,
-            "a subscription wants its data encrypted, and the server has no --event-key-file")
+            "a subscription wants its data encrypted, and the server has no --key-file")
     outcomes = bare.batch([bare.request("sealed", DATA), bare.request("plain", DATA)])
     assert outcomes[0].error.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
     assert outcomes[1].HasField("published")
@@ -143,7 +132,7 @@ def test_it_opens_after_a_new_key_came(sealing, stubs, database, keys, log):
     """Events of both keys can be read by who has both, none by who has none."""
     old = sealing.publish("sealed", DATA)
     keys.add("2026-02")
-    server = programs.Server(database.url, "--event-key-file", str(keys.path))
+    server = programs.Server(database.url, "--key-file", str(keys.path))
     try:
         with server.channel() as channel:
             rotated = publications.Publisher(stubs, channel, database)
@@ -168,6 +157,6 @@ def test_a_server_does_not_start_without_its_keys(database, tmp_path):
     path.write_text("# the keys\nname " + base64.b64encode(b"x" * 31).decode() + "\n")
     for file, told in ((path, 'file={} line=2 rule="behind the name'), (tmp_path / "none", "{}: No such")):
         with pytest.raises(RuntimeError) as caught:
-            programs.Server(database.url, "--event-key-file", str(file))
+            programs.Server(database.url, "--key-file", str(file))
         assert told.format(file) in str(caught.value)
         assert "eHh4" not in str(caught.value)

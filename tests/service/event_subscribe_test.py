@@ -374,8 +374,9 @@ def test_a_server_that_is_killed(stubs, database, group):
         first.wait(5)
         for event_id in ids:
             fleet.events[1].wait_state(event_id, group, "delivered")
-        fleet.kill(0)
+        fleet.servers[0].kill()
         assert first.end() == UNAVAILABLE
+        fleet.kill(0)
         with Stream(stubs, fleet.channels[1], group + ".**", group=group, ack_window_ms=1500) as second:
             second.wait(5)
             assert sorted(second.ids()[:5]) == sorted(ids)

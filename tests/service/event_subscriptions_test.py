@@ -173,7 +173,7 @@ def test_refusals_name_the_field_and_the_rule(register, fields, message):
 
 def test_sealing_takes_a_key_file(register):
     assert refusal(register, encrypt_stored=True) == (
-        FAILED, "encrypt_stored: this server has no key file (--event-key-file)")
+        FAILED, "encrypt_stored: this server has no key file (--key-file)")
 
 
 # --- again -----------------------------------------------------------------------------------------

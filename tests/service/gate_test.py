@@ -134,7 +134,7 @@ def test_each_rpc_needs_credentials_unless_it_is_public(channel, stubs):
         else:
             assert refusal_of(channel, stubs, path, None) == REQUIRED, path
     assert public == {"Login", "IssueToken", "Refresh", "Revoke", "GetJwks", "ChangePassword",
-                      "AdmitRequest", "RegisterExtension"}
+                      "AdmitRequest", "RegisterExtension", "Route", "WatchRoutes"}
 
 
 def test_without_roles_a_caller_may_only_what_needs_none(channel, stubs, basic):

@@ -117,11 +117,9 @@ def test_a_node_that_wants_no_check_gets_none(registry, stubs):
 
 
 def test_with_protection_a_service_whose_nodes_all_fail_still_answers(cluster_url, stubs):
-    import postgres
     m = stubs.registry
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(postgres.Database(cluster_url))
-        programs.migrate(database.url)
+        database = stack.enter_context(programs.Database(cluster_url))
         server = programs.Server(database.url, *CHECKS, "--protect-percent", "50")
         stack.callback(server.stop)
         registry = stubs.registry_grpc.RegistryStub(stack.enter_context(server.channel()))
@@ -140,11 +138,9 @@ def test_with_protection_a_service_whose_nodes_all_fail_still_answers(cluster_ur
 
 
 def test_the_nodes_of_a_server_that_is_killed_are_taken_over(cluster_url, stubs):
-    import postgres
     m = stubs.registry
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(postgres.Database(cluster_url))
-        programs.migrate(database.url)
+        database = stack.enter_context(programs.Database(cluster_url))
         first = programs.Server(database.url, *CHECKS)
         stack.callback(first.stop)
         second = programs.Server(database.url, *CHECKS)
@@ -167,9 +163,7 @@ def test_the_nodes_of_a_server_that_is_killed_are_taken_over(cluster_url, stubs)
 
 
 def test_a_server_that_ends_or_checks_nothing_is_no_member(cluster_url):
-    import postgres
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         idle = programs.Server(database.url)
         checking = programs.Server(database.url, *CHECKS)
         wait_until(lambda: database.rows("SELECT count(*) FROM registry.member") == [["1"]])

@@ -12,10 +12,8 @@ import pytest
 
 import issuers
 import observe
-import postgres
 import programs
 import raw_upstream
-import subjects
 
 COOLDOWN_MS = 100
 
@@ -206,8 +204,7 @@ def test_a_new_key_is_fetched_when_a_token_names_it(database, stubs, key):
 
 
 def test_many_unknown_kids_are_one_fetch(cluster_url, stubs, key):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         server = programs.Server(database.url)
         try:
             with issuers.Site(key) as site, server.channel() as channel:
@@ -292,8 +289,7 @@ def test_an_issuer_that_goes_while_its_keys_are_fetched(auth, server):
 
 
 def test_a_server_ends_while_keys_are_fetched(cluster_url, stubs):
-    with postgres.Database(cluster_url) as database, slow_site(hang) as slow:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database, slow_site(hang) as slow:
         server = programs.Server(database.url)
         with server.channel() as channel:
             Client(channel, stubs).put("stopping", slow.url)

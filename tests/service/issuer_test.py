@@ -1,6 +1,5 @@
 """Tokens of outside issuers whose keys were given: which are taken, and what their users may do."""
 
-import base64
 import json
 import time
 
@@ -9,7 +8,6 @@ import jwt
 import pytest
 
 import issuers
-import postgres
 import programs
 import subjects
 

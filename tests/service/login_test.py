@@ -7,6 +7,7 @@ import pytest
 
 import auditing
 import logins
+import observe
 import postgres
 import programs
 import subjects
@@ -114,8 +115,7 @@ def test_a_refused_login_is_in_the_audit_though_its_client_has_gone(caller, data
             future.result(0.5)  # nor is it answered before
         future.cancel()
         session.run("COMMIT;")
-    while len(refusals(database)) == before:
-        pass
+    observe.wait_until(lambda: len(refusals(database)) > before)
 
 
 def test_a_password_that_was_changed_meanwhile_opens_no_session(caller, database):

@@ -8,6 +8,7 @@ import pytest
 
 import auditing
 import logins
+import observe
 import postgres
 import programs
 from identities import refusal
@@ -98,8 +99,8 @@ def test_a_wait_is_told_and_ends(caller, stubs, database):
     assert 0 < logins.retry_ms(stubs, caught[0]) <= 1500
     assert re.fullmatch(r"too many attempts were refused; it can be tried again in "
                         r"(1 second|2 seconds)", caught[0].details())
-    while auditing.code_of(caller.log_in_at, "10.0.0.1:1", "alice") == EXHAUSTED:
-        pass
+    observe.wait_until(
+        lambda: auditing.code_of(caller.log_in_at, "10.0.0.1:1", "alice") != EXHAUSTED)
     assert count(database, "user:alice", "10.0.0.1") == 0
 
 
@@ -284,8 +285,8 @@ def test_http_says_when_to_try_again(server, caller, database):
 def test_what_was_not_tried_is_in_the_audit_too(caller, must_wait, database):
     refuse(caller, "alice", "10.0.0.1:1", 3)
     must_wait("alice", "10.0.0.1:1")
-    while not (rows := auditing.rows(
-            database, "content = 'login refused' AND ext->>'reason' LIKE 'too many%'")):
-        pass
+    rows = []
+    observe.wait_until(lambda: rows.extend(auditing.rows(
+        database, "content = 'login refused' AND ext->>'reason' LIKE 'too many%'")) or rows)
     assert (rows[-1]["target"], rows[-1]["severity"]) == ("user:alice", "warning")
     assert json.loads(rows[-1]["ext"]) == {"reason": "too many attempts were refused"}

@@ -106,8 +106,7 @@ def test_what_is_in_progress_is_seen_and_ends(database, stubs, held):
 
 def test_the_registry_and_the_process(cluster_url, stubs):
     m = stubs.registry
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         with own_server(database, stubs) as server:
             def numbers():
                 seen = observe.Metrics(server)
@@ -133,8 +132,7 @@ def test_the_registry_and_the_process(cluster_url, stubs):
 
 
 def test_the_database_goes_and_comes_back(stubs):
-    with postgres.Cluster() as cluster, postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with postgres.Cluster() as cluster, programs.Database(cluster.url()) as database:
         with own_server(database, stubs) as server:
             connected = "junction_database_connected"
             connections = "junction_database_connections"

@@ -297,9 +297,7 @@ def test_who_stops_expires_and_comes_back_as_the_same(registry, other, m, databa
 
 
 def test_a_row_is_forgotten_in_time(m, stubs, cluster_url):
-    import postgres
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         server = programs.Server(database.url, "--forget-nodes-after-ms", "500")
         try:
             with server.channel() as channel:

@@ -6,6 +6,7 @@ import contextlib
 import grpc
 import pytest
 
+import observe
 import parties
 import postgres
 import programs
@@ -249,8 +250,7 @@ def wait_for_own_keys(server, stubs, own):
 
 
 def test_of_servers_that_start_at_once_one_makes_the_key_pair(cluster_url, stubs):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         with servers(database, 4, "--own-party", "1", "--own-party", "2:ed25519", "--own-party",
                      "3:rsa") as started:
             for server in started:
@@ -263,16 +263,15 @@ def test_of_servers_that_start_at_once_one_makes_the_key_pair(cluster_url, stubs
 
 
 def test_of_key_pairs_that_come_at_the_same_moment_one_is_kept(cluster_url, stubs):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         with postgres.Session(database.url) as session:
             # Reads go on, so that each server finds that the key is missing; all writes wait.
             session.run("BEGIN; LOCK TABLE auth.party_key IN SHARE MODE;")
             with servers(database, 3, "--own-party", "1:ed25519", "--lock-timeout-ms",
                          "60000") as started:
-                while database.rows("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type ="
-                                    " 'Lock' AND datname = current_database()") != [["3"]]:
-                    pass
+                observe.wait_until(lambda: database.rows(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                    " AND datname = current_database()") == [["3"]])
                 session.run("COMMIT;")
                 for server in started:
                     wait_for_own_keys(server, stubs, "1")
@@ -280,8 +279,7 @@ def test_of_key_pairs_that_come_at_the_same_moment_one_is_kept(cluster_url, stub
 
 
 def test_another_algorithm_in_the_configuration_makes_a_new_pair(cluster_url, stubs):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         for option, count in (("1:ed25519", 1), ("1:ed25519", 1), ("1:rsa", 2), ("1", 2),
                               ("1:ed25519", 3)):
             server = programs.Server(database.url, "--own-party", option)

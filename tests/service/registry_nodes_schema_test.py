@@ -7,14 +7,15 @@ import os
 import pytest
 
 import postgres
-from registry_schema_test import ROLES, ROOT, Migrated, server, service
+import programs
+from registry_schema_test import ROLES, ROOT, server, service
 
 CALLER = "'c', 'app', 'user', 'trace'"
 
 
 @pytest.fixture
 def db(cluster_url):
-    with Migrated(cluster_url) as database:
+    with programs.Database(cluster_url) as database:
         yield database
 
 

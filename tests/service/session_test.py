@@ -8,6 +8,7 @@ import pytest
 
 import auditing
 import logins
+import observe
 import postgres
 import programs
 from identities import INVALID, NOT_FOUND, refusal
@@ -286,8 +287,7 @@ def test_other_servers_follow_by_themselves(caller, database, stubs):
             answer = caller.login("alice")
             assert elsewhere.who(answer.access_token) == "alice"
             caller.call("Revoke", token=answer.access_token)
-            while elsewhere.who(answer.access_token):
-                pass
+            observe.wait_until(lambda: not elsewhere.who(answer.access_token))
     finally:
         server.stop()
 

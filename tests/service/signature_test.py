@@ -196,8 +196,7 @@ def test_a_large_body(auth, stubs):
 
 
 def test_until_the_key_pair_is_made_nothing_is_signed(cluster_url, stubs):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         # Who changes keys waits for this lock.
         with postgres.Session(database.url) as session:
             session.run("BEGIN; SELECT FROM pg_advisory_xact_lock(6024017);")

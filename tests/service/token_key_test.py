@@ -100,8 +100,7 @@ def refusal(call, **fields):
 
 
 def test_of_servers_that_start_at_once_one_makes_the_first_key(cluster_url):
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         servers = [programs.Server(database.url, wait=False) for _ in range(3)]
         try:
             for server in servers:
@@ -123,8 +122,7 @@ def test_a_server_waits_for_another_one_that_makes_the_first_key(cluster_url):
     private = ed25519.Ed25519PrivateKey.generate()
     public, secret = (jwt.algorithms.OKPAlgorithm.to_jwk(one)
                       for one in (private.public_key(), private))
-    with postgres.Database(cluster_url) as database, postgres.Session(database.url) as session:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database, postgres.Session(database.url) as session:
         session.run(f"""BEGIN; SELECT FROM auth.add_token_key(
             '{{}}', 'first', 'EdDSA', '{public}', '{secret}', 0, 0, false, true);""")
         server = programs.Server(database.url, wait=False)

@@ -222,8 +222,7 @@ def test_a_cursor_of_another_history_gets_a_snapshot(registry, stubs):
 
 def test_a_forgotten_cursor_gets_a_snapshot(cluster_url, stubs):
     m = stubs.registry
-    with postgres.Database(cluster_url) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster_url) as database:
         server = programs.Server(database.url)
         with server.channel() as channel:
             registry = stubs.registry_grpc.RegistryStub(channel)

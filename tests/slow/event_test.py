@@ -106,6 +106,5 @@ def cluster():
 
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_the_model_for_long(cluster, stubs, seed):
-    with postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with programs.Database(cluster.url()) as database:
         event_model.run(stubs, cluster, database, seed, extra=8)

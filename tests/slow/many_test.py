@@ -53,8 +53,7 @@ def test_many_kills_of_both_lose_nothing_acknowledged(stubs):
             return name
         except grpc.RpcError:
             return None
-    with postgres.Cluster(durable=True) as cluster, postgres.Database(cluster.url()) as database:
-        programs.migrate(database.url)
+    with postgres.Cluster(durable=True) as cluster, programs.Database(cluster.url()) as database:
         for round_number in range(20):
             server = programs.Server(database.url)
             with server.channel() as channel, concurrent.futures.ThreadPoolExecutor(64) as pool:

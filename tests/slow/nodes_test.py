@@ -139,8 +139,7 @@ def test_a_hundred_thousand_nodes_cost_little_and_live(stubs):
     m = stubs.registry
     with postgres.Cluster(durable=True) as cluster:
         for services in (100, SERVICES):
-            with postgres.Database(cluster.url()) as database:
-                programs.migrate(database.url)
+            with programs.Database(cluster.url()) as database:
                 fill(database, services)
                 server, loading = start(database)
                 try:

@@ -5,7 +5,7 @@
 #ifndef JUNCTION_TESTS_SUPPORT_CHECKS_TRIAL_H
 #define JUNCTION_TESTS_SUPPORT_CHECKS_TRIAL_H
 
-#include <sched.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,7 +61,7 @@ static inline struct checker *checker_start(
 	c->listeners[0] = (struct feed_listener){checks_changed, c->checks};
 	c->feed = feed_start(c->lanes, options.home, c->index, c->listeners, 20);
 	while (!feed_ready(c->feed))
-		sched_yield();
+		poll(NULL, 0, 1);
 	return c;
 }
 

@@ -127,6 +127,8 @@ class _Hanging:
 class Receiver:
     """behave(receiver, connection, push) answers each request; it may be replaced at any time."""
 
+    read = Push
+
     def __init__(self, behave=take, port=0, note=lambda push: None):
         self.behave, self.note = behave, note
         self.lock = threading.Lock()
@@ -146,7 +148,7 @@ class Receiver:
     def _serve(self, connection, request):
         # The bytes that came are in the list of the upstream, too: 100,000 of them are too many.
         self.upstream.requests.clear()
-        push = Push(request, time.monotonic())
+        push = self.read(request, time.monotonic())
         with self.lock:
             self.pushes.append(push)
         self.note(push)

@@ -1,4 +1,4 @@
-"""Streams of Subscribe, read in the background as a client's own thread would."""
+"""Streams, read in the background as a client's own thread would."""
 
 import threading
 
@@ -8,15 +8,12 @@ import observe
 import programs
 
 
-class Stream:
-    """All that comes is kept; lazy: nothing is read before read()."""
+class Reading:
+    """A server stream: all that comes is kept; lazy: nothing is read before read()."""
 
-    def __init__(self, stubs, channel, *patterns, space="default", lazy=False, metadata=(), **fields):
-        self.messages, self.code, self.details = [], None, None
+    def __init__(self, call, lazy=False):
+        self.call, self.messages, self.code, self.details = call, [], None, None
         self.changed = threading.Condition()
-        self.call = stubs.event_grpc.EventStub(channel).Subscribe(
-            stubs.event.SubscribeRequest(patterns=patterns, **fields), timeout=programs.WAIT,
-            metadata=[("x-namespace", space), *metadata])
         self.thread = threading.Thread(target=self.run, daemon=True)
         if not lazy:
             self.read()
@@ -52,28 +49,37 @@ class Stream:
         if self.thread.ident:
             self.thread.join(programs.WAIT)
 
-    def events(self):
-        return [m for m in self.messages if m.event_id]
-
-    def ids(self):
-        return [m.event_id for m in self.events()]
-
     def until(self, condition):
         with self.changed:
             assert self.changed.wait_for(lambda: condition() or self.code is not None, programs.WAIT)
             assert condition(), (self.code, self.details)
         return self
 
-    def wait(self, count):
-        """The first so many events."""
-        self.until(lambda: len(self.events()) >= count)
-        return self.events()[:count]
-
     def end(self):
         """How it ended, by itself."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.code is not None, programs.WAIT)
         return self.code
+
+
+class Stream(Reading):
+    """Of Subscribe."""
+
+    def __init__(self, stubs, channel, *patterns, space="default", lazy=False, metadata=(), **fields):
+        super().__init__(stubs.event_grpc.EventStub(channel).Subscribe(
+            stubs.event.SubscribeRequest(patterns=patterns, **fields), timeout=programs.WAIT,
+            metadata=[("x-namespace", space), *metadata]), lazy)
+
+    def events(self):
+        return [m for m in self.messages if m.event_id]
+
+    def ids(self):
+        return [m.event_id for m in self.events()]
+
+    def wait(self, count):
+        """The first so many events."""
+        self.until(lambda: len(self.events()) >= count)
+        return self.events()[:count]
 
 
 def wait_together(streams, count):

@@ -6,6 +6,7 @@ import grpc
 
 import auditing
 import identities
+import observe
 import subjects
 
 PASSWORD = "correct horse battery"
@@ -75,8 +76,8 @@ class Administrator(Caller):
 
     def wait_known(self):
         """The server has followed."""
-        while auditing.code_of(self.call, "WhoAmI") != grpc.StatusCode.OK:
-            pass
+        observe.wait_until(
+            lambda: auditing.code_of(self.call, "WhoAmI") == grpc.StatusCode.OK)
 
     def add_user(self, name, password=PASSWORD):
         """A user who has changed his one-time password."""
@@ -96,9 +97,9 @@ def let_time_pass(database):
 
 def wait_until_locked(database, count):
     """So many statements wait for what somebody holds."""
-    while int(database.rows("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                            " AND datname = current_database()")[0][0]) < count:
-        pass
+    observe.wait_until(lambda: int(database.rows(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database()")[0][0]) >= count)
 
 
 @contextlib.contextmanager

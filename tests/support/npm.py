@@ -1,7 +1,6 @@
 """Programs in JavaScript beside the packages that their package-lock.json names."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 import tempfile

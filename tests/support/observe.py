@@ -31,6 +31,21 @@ def is_plain(program):
         return not any(name in line for line in maps for name in ("libasan", "libtsan"))
 
 
+def holds(program, secret):
+    """Whether its memory has these bytes. Not of one with a sanitizer, whose memory has no end."""
+    with open(f"/proc/{program.process.pid}/maps", encoding="ascii") as maps:
+        ranges = [line.split()[0] for line in maps if line.split()[1].startswith("rw")]
+    with open(f"/proc/{program.process.pid}/mem", "rb", buffering=0) as memory:
+        for first, last in (map(lambda n: int(n, 16), r.split("-")) for r in ranges):
+            memory.seek(first)
+            try:
+                if secret in memory.read(last - first):
+                    return True
+            except OSError:  # it has been given back meanwhile
+                pass
+    return False
+
+
 def parse(text):
     """{name: {((label, value), ...): number}}; asserts all that the format (0.0.4) says."""
     series, kinds, current = {}, {}, None

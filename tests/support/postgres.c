@@ -25,6 +25,7 @@ struct test_postgres {
 	char folder[64]; /* "" if the cluster is somebody else's */
 	char data[80];
 	char server[512]; /* keywords of a superuser, without dbname */
+	char template[96];
 	bool durable;
 	pid_t process; /* 0: not running */
 	char *urls[DATABASES_MOST];
@@ -131,7 +132,7 @@ static void write_settings(const struct test_postgres *p)
 	fprintf(file, "listen_addresses = ''\nunix_socket_directories = '%s'\n", p->folder);
 	fprintf(file, "max_connections = 200\nrestart_after_crash = off\n");
 	if (!p->durable)
-		fprintf(file, "fsync = off\nfull_page_writes = off\n");
+		fprintf(file, "fsync = off\nfull_page_writes = off\nmax_wal_size = 128MB\n");
 	fclose(file);
 }
 
@@ -186,8 +187,10 @@ void test_postgres_kill(struct test_postgres *p)
 struct test_postgres *test_postgres_own(bool durable)
 {
 	struct test_postgres *p = calloc(1, sizeof(*p));
+	const char *folder = getenv("JUNCTION_TEST_FOLDER");
 	p->durable = durable;
-	strcpy(p->folder, "/tmp/jt-XXXXXX");
+	snprintf(
+		p->folder, sizeof(p->folder), "%s/jt-XXXXXX", folder && !durable ? folder : "/tmp");
 	if (!mkdtemp(p->folder) ||
 		(geteuid() == 0 && chown(p->folder, owner()->pw_uid, owner()->pw_gid)))
 		give_up(p->folder, strerror(errno));
@@ -216,7 +219,15 @@ struct test_postgres *test_postgres_shared(void)
 				sizeof(p->server) - strlen(p->server), "%s='%s' ", o->keyword,
 				o->val);
 	PQconninfoFree(all);
+	const char *template = getenv("JUNCTION_TEST_DATABASE_TEMPLATE");
+	if (template)
+		snprintf(p->template, sizeof(p->template), "TEMPLATE %s", template);
 	return p;
+}
+
+const char *test_postgres_template(const struct test_postgres *p)
+{
+	return p->template;
 }
 
 const char *test_postgres_database(struct test_postgres *p, const char *options)

@@ -19,6 +19,9 @@ void test_postgres_stop(struct test_postgres **p);
 
 /* A new database; options as in CREATE DATABASE, "" for none. The URL lives as long as p. */
 const char *test_postgres_database(struct test_postgres *p, const char *options);
+/* Such options: a copy of the database that JUNCTION_TEST_DATABASE_TEMPLATE names in the shared
+ * cluster, which has all migrations; "" if there is none. */
+const char *test_postgres_template(const struct test_postgres *p);
 /* Of an own one: kill -9, and start again; waits until it answers. */
 void test_postgres_kill(struct test_postgres *p);
 void test_postgres_restart(struct test_postgres *p);

@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: a cluster of its own in a short temporary folder, unix socket only."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -9,6 +10,9 @@ import tempfile
 import uuid
 
 BIN = "/usr/lib/postgresql/15/bin/"
+# Where clusters that need not be durable lie. In memory, if run.py can: on a disk the file system
+# works longer on the thousand files of each database than PostgreSQL does for the test.
+FOLDER = os.environ.get("JUNCTION_TEST_FOLDER", "/tmp")
 
 
 def _owner():
@@ -27,7 +31,7 @@ class Cluster:
     def __enter__(self):
         self.owner = _owner()
         # Short: a socket's path may have 107 bytes.
-        self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp")
+        self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp" if self.durable else FOLDER)
         os.chown(self.folder, self.owner.pw_uid, self.owner.pw_gid)
         os.chmod(self.folder, 0o755)
         self.data = os.path.join(self.folder, "data")
@@ -38,11 +42,12 @@ class Cluster:
                        "max_connections = 400\n")
             conf.write(self.settings)
             if not self.durable:
-                conf.write("fsync = off\nfull_page_writes = off\n")
+                conf.write("fsync = off\nfull_page_writes = off\nmax_wal_size = 128MB\n")
         self.start()
         return self
 
     def __exit__(self, *_):
+        _end_kept(f"host={self.folder}&")
         self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -102,28 +107,99 @@ def _alive(pid):
         return False
 
 
+class _Lost(RuntimeError):
+    """The connection was gone before the script began."""
+
+
+class _Kept:
+    """A psql that stays for the next script: a process and a connection for each would cost ten
+    times what they ask for. What a script leaves behind is undone, as at the end of a connection."""
+
+    STEPS = r"""RESET ALL;
+\echo begun
+\i '{}'
+ROLLBACK;
+SELECT pg_stat_force_next_flush() \g /dev/null
+DISCARD ALL;
+\echo ended
+"""
+
+    def __init__(self, url):
+        self.script = tempfile.NamedTemporaryFile("w", prefix="jt-sql-", encoding="utf-8")
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [BIN + "psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", url], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+
+    def run(self, sql):
+        for file in self.errors, self.script:  # psql shares our place in the errors
+            file.seek(0)
+            file.truncate()
+        self.script.write(sql)
+        self.script.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(self.STEPS.format(self.script.name))
+            self.process.stdin.flush()
+        lines = []
+        while (line := self.process.stdout.readline()) != "ended\n":
+            if not line:
+                self.end()
+                self.errors.seek(0)
+                raise (RuntimeError if lines else _Lost)(self.errors.read())
+            lines.append(line)
+        return "".join(lines[1:])
+
+    def end(self):
+        self.process.communicate()
+
+
+_kept = {}  # those that wait, by URL
+
+
 def psql(url, sql):
-    """Runs SQL; gives its rows as lists of strings."""
-    done = subprocess.run([BIN + "psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", url],
-                          input=sql, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return [line.split("\t") for line in done.stdout.splitlines()]
+    """Runs SQL as a script; gives its rows as lists of strings. One that asks for statistics does so
+    on a connection of its own, when those before have told what they did: at their end."""
+    counts = "pg_stat" in sql
+    if counts:
+        _end_kept(url)
+    waiting = _kept.setdefault(url, [])
+    answer = None
+    with contextlib.suppress(IndexError, _Lost):
+        kept = waiting.pop()
+        answer = kept.run(sql)
+    if answer is None:
+        kept = _Kept(url)
+        answer = kept.run(sql)
+    if counts:
+        kept.end()
+    else:
+        waiting.append(kept)
+    return [line.split("\t") for line in answer.splitlines()]
+
+
+def _end_kept(part):
+    """Those whose URL has this part."""
+    for url in [url for url in _kept if part in url]:
+        for kept in _kept.pop(url):
+            kept.end()
 
 
 class Database:
-    """A database of its own in a cluster, dropped when left."""
+    """A database of its own in a cluster, dropped when left; a copy of the template, if there is
+    one."""
 
-    def __init__(self, cluster_url):
+    def __init__(self, cluster_url, template="template1"):
         self.cluster_url = cluster_url
+        self.template = template
         self.name = "t" + uuid.uuid4().hex[:16]
         self.url = cluster_url.replace("/postgres?", f"/{self.name}?")
 
     def __enter__(self):
-        psql(self.cluster_url, f"CREATE DATABASE {self.name}")
+        psql(self.cluster_url, f"CREATE DATABASE {self.name} TEMPLATE {self.template}")
         return self
 
     def __exit__(self, *_):
+        _end_kept(f"/{self.name}?")
         psql(self.cluster_url, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
 
     def rows(self, sql):

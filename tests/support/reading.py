@@ -98,16 +98,20 @@ class Reader:
                 return int(info.metadata["code"])
         return None
 
-    def rows(self, name, columns=ROW):
-        """What is written of its transfers, oldest first, once all have ended."""
-        def read(what, condition=""):
-            return self.database.rows(f"SELECT {what} FROM api_reader.transfer WHERE server_name = "
-                                      f"'{name}' {condition}")
-        observe.wait_until(lambda: read("count(*)", "AND status = 'running'") == [["0"]])
-        return [json.loads(row[0]) for row in read(
-            f"json_build_array({', '.join(columns)})", "ORDER BY id")]
+    def rows(self, name, columns=ROW, least=0):
+        """What is written of its transfers, oldest first, once there are so many and all have
+        ended."""
+        found = []
+
+        def have_ended():
+            found[:] = self.database.rows(
+                f"SELECT status, json_build_array({', '.join(columns)}) FROM api_reader.transfer "
+                f"WHERE server_name = '{name}' ORDER BY id")
+            return len(found) >= least and all(status != "running" for status, _ in found)
+        observe.wait_until(have_ended)
+        return [json.loads(row) for _, row in found]
 
     def row(self, name, columns=ROW):
-        rows = self.rows(name, columns)
+        rows = self.rows(name, columns, 1)
         assert len(rows) == 1, rows
         return rows[0]

@@ -3,7 +3,7 @@
 #ifndef JUNCTION_TESTS_SUPPORT_WAITING_CALL_H
 #define JUNCTION_TESTS_SUPPORT_WAITING_CALL_H
 
-#include <sched.h>
+#include <poll.h>
 
 #include "server/call.h"
 #include "tests/support/lane_trial.h"
@@ -47,7 +47,7 @@ static struct waiting_call *waiting_start(
 static void waiting_await(struct waiting_call *w)
 {
 	while (!atomic_load(&w->ended))
-		sched_yield();
+		poll(NULL, 0, 1);
 }
 
 static void waiting_free(struct waiting_call *w)

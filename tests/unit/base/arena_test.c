@@ -127,6 +127,24 @@ static void printf_makes_strings_of_any_length(void **state)
 	arena_free(&a);
 }
 
+static void wiping_overwrites_all_that_was_handed_out(void **state)
+{
+	static const size_t sizes[] = {1, 30, 3000, 4096, 5000, 100000, 2000000};
+	enum { COUNT = sizeof(sizes) / sizeof(sizes[0]) };
+	unsigned char *objects[COUNT];
+	struct arena *a = arena_new(0);
+
+	for (size_t i = 0; i < COUNT; i++) {
+		objects[i] = arena_alloc(a, sizes[i]);
+		memset(objects[i], 's', sizes[i]);
+	}
+	arena_wipe(a);
+	for (size_t i = 0; i < COUNT; i++)
+		for (size_t k = 0; k < sizes[i]; k++)
+			assert_int_equal(objects[i][k], 0);
+	arena_free(&a);
+}
+
 static void a_buffer_grows_and_keeps_its_bytes(void **state)
 {
 	struct arena *a = arena_new(0);
@@ -178,6 +196,7 @@ int main(void)
 		cmocka_unit_test(copies_end_in_nul),
 		cmocka_unit_test(printf_makes_strings_of_any_length),
 		cmocka_unit_test(a_cleared_arena_is_as_new),
+		cmocka_unit_test(wiping_overwrites_all_that_was_handed_out),
 		cmocka_unit_test(a_buffer_grows_and_keeps_its_bytes),
 	};
 

@@ -86,6 +86,22 @@ static void commas_come_where_they_are_due(void **state)
 		arena_string(arena, buffer_text(&b)), "{\"a\":[1,\"[\",{}],\"b\\n\":null}");
 }
 
+static void members_are_written_whole(void **state)
+{
+	struct buffer b = {.arena = arena};
+
+	buffer_add_char(&b, '{');
+	json_write_text_member(&b, "a", TEXT("x\""));
+	json_write_text_member(&b, "b", TEXT(""));
+	json_write_number_member(&b, "c", INT64_MIN);
+	json_write_bool_member(&b, "d", true);
+	json_write_bool_member(&b, "e", false);
+	buffer_add_char(&b, '}');
+	assert_string_equal(arena_string(arena, buffer_text(&b)),
+		"{\"a\":\"x\\\"\",\"b\":null,\"c\":-9223372036854775808,\"d\":true,\"e\":"
+		"false}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -94,6 +110,7 @@ int main(void)
 		TEST(ill_formed_utf8_becomes_the_replacement_character),
 		TEST(every_string_is_read_back_as_it_was),
 		TEST(commas_come_where_they_are_due),
+		TEST(members_are_written_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
