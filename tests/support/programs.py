@@ -1,5 +1,6 @@
 """Starts the real programs for tests, and speaks to them as foreign clients do."""
 
+import atexit
 import contextlib
 import http.client
 import http.server
@@ -117,6 +118,8 @@ class Server(Program):
 
     def __init__(self, database_url, *arguments, wait=True, program="junctiond"):
         self.folder = tempfile.mkdtemp(prefix="jt-", dir="/tmp")
+        # Of one that does not start, or that a test leaves to the end.
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.socket = os.path.join(self.folder, "grpc.sock")
         # Most tests register addresses where nobody listens, hence no checks.
         super().__init__(program, "--listen", "127.0.0.1:0", "--socket", self.socket,
