@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/dots.h"
 #include "base/percent.h"
 #include "bridge/gateway/gateway.h"
 
@@ -65,40 +66,13 @@ const char *head_check(const struct request_header *sent)
 	return NULL;
 }
 
-/* Some nodes do not see what stands behind a ";". */
-static bool is_dots(struct text part)
-{
-	part = text_until(part, text_find(part, ';', 0));
-	return text_equal(part, TEXT(".")) || text_equal(part, TEXT(".."));
-}
-
-/* What is decoded once more behind the node may hold further separators. */
-static bool has_dots(struct text segment)
-{
-	size_t start = 0;
-	for (size_t i = 0; i <= segment.size; i++) {
-		bool separator =
-			i == segment.size || segment.data[i] == '/' || segment.data[i] == '\\';
-		if (separator && is_dots(text_from(text_until(segment, i), start)))
-			return true;
-		start = separator ? i + 1 : start;
-	}
-	return false;
-}
-
 const char *head_check_path(struct arena *a, struct text path)
 {
-	while (path.size) {
-		size_t slash = text_find(path, '/', 0);
-		struct text segment;
-		const char *reason = percent_decode(a, text_until(path, slash), false, &segment);
-		if (reason)
-			return arena_printf(a, "the path %s", reason);
-		if (has_dots(segment))
-			return "the path has a segment . or ..";
-		path = text_from(path, slash + 1);
-	}
-	return NULL;
+	struct text decoded;
+	const char *reason = percent_decode(a, path, false, &decoded);
+	if (reason)
+		return arena_printf(a, "the path %s", reason);
+	return dots_in(decoded) ? "the path has a segment . or .." : NULL;
 }
 
 /* Whether a list of names ("close, X-Foo") has it. */

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/check.h"
+#include "base/dots.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/percent.h"
@@ -267,7 +268,7 @@ const char *rules_path(struct arena *a, struct text path, struct text *plain)
 	if (size > 1 && out[size - 1] == '/')
 		size--;
 	*plain = (struct text){out, size};
-	return wrong;
+	return !wrong && dots_in(decoded) ? "must not have \".\" or \"..\" as a segment" : wrong;
 }
 
 static bool fits(const struct rule *rule, struct text method, struct text path)

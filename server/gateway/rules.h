@@ -26,7 +26,7 @@ struct rules;
 const struct rules *rules_of(const struct service *service);
 void rules_release(const struct rules *rules);
 /* A path as rules see it: decoded, without empty segments and a "/" at its end. In the arena.
- * Returns NULL, or what is wrong with it, as percent_decode() does. */
+ * Returns NULL, or what is wrong with it: what percent_decode() says, or a segment "." or "..". */
 const char *rules_path(struct arena *a, struct text path, struct text *plain);
 /* The first that fits; there always is one. path: by rules_path(). */
 const struct rule *rules_find(const struct rules *rules, struct text method, struct text path);

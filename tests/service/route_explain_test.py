@@ -169,7 +169,9 @@ def test_checks_that_fail_are_told(cluster_url, stubs, percent, usable, reason):
     ("/api//x", "must begin with /api/ and the name of a service"),
     ("/api/?x", "must begin with /api/ and the name of a service"),
     ("/api/%zz/x", "has a % that is not followed by two hexadecimal digits"),
-    ("/api/demo/%zz", "has a % that is not followed by two hexadecimal digits")])
+    ("/api/demo/%zz", "has a % that is not followed by two hexadecimal digits"),
+    ("/api/demo/a/../list", 'must not have "." or ".." as a segment'),
+    ("/api/demo/..%2flist", 'must not have "." or ".." as a segment')])
 def test_a_path_is_of_the_gateway(asks, keys, path, reason):
     assert identities.refusal(asks.explain, path, key=keys["robot"]) == (INVALID, "path: " + reason)
 

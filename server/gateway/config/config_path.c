@@ -1,6 +1,7 @@
 /* A pattern is decoded, as the paths are that it is compared with. */
 #include "server/gateway/config/config_path.h"
 
+#include "base/dots.h"
 #include "base/percent.h"
 #include "base/wildcard.h"
 
@@ -9,17 +10,6 @@ static const struct wildcard_rules rules = {.separator = '/'};
 static bool has(struct text t, char c)
 {
 	return text_find(t, c, 0) < t.size;
-}
-
-static bool has_dot_segment(struct text path)
-{
-	for (size_t at = 0, end; at < path.size; at = end + 1) {
-		end = text_find(path, '/', at);
-		struct text segment = text_from(text_until(path, end), at);
-		if (text_equal(segment, TEXT(".")) || text_equal(segment, TEXT("..")))
-			return true;
-	}
-	return false;
 }
 
 const char *config_path_fault(struct arena *a, struct text path)
@@ -35,7 +25,7 @@ const char *config_path_fault(struct arena *a, struct text path)
 	const char *fault = percent_decode(a, path, false, &decoded);
 	if (fault)
 		return fault;
-	return has_dot_segment(decoded) ? "must not have \".\" or \"..\" as a segment" : NULL;
+	return dots_in(decoded) ? "must not have \".\" or \"..\" as a segment" : NULL;
 }
 
 bool config_path_is_parameter(struct text segment)

@@ -145,6 +145,8 @@ static void a_path_is_as_rules_see_it(void **state)
 		"has a % that is not followed by two hexadecimal digits");
 	assert_string_equal(rules_path(arena, TEXT("/%00"), &out), "holds a NUL");
 	assert_string_equal(rules_path(arena, TEXT("/%ff"), &out), "is not UTF-8");
+	assert_string_equal(rules_path(arena, TEXT("/a%2f..;x/b"), &out),
+		"must not have \".\" or \"..\" as a segment");
 }
 
 static void a_pattern_that_is_too_long_fits_nothing(void **state)
