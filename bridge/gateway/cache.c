@@ -113,6 +113,7 @@ static const struct cached *copy_answer(const struct cached *from, int64_t ttl_m
 		.headers = headers,
 		.header_count = from->header_count,
 		.body = put_text(&at, from->body),
+		.age = from->age,
 		.stored = now,
 		.expires = now + ttl_ms * CLOCK_MS,
 		.references = 1,

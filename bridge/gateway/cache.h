@@ -24,6 +24,7 @@ struct cached {
 	const struct cache_header *headers;
 	size_t header_count;
 	struct text body;
+	int64_t age;             /* seconds, when it came */
 	int64_t stored, expires; /* on clock_now() */
 	atomic_uint references;  /* the cache's */
 };

@@ -37,8 +37,7 @@ struct directives {
 	int64_t max_age, s_maxage;                          /* seconds; -1: not said */
 };
 
-/* Seconds; what is none counts as 0 (RFC 9111, 4.2.1), what is too much as a year. */
-static int64_t read_age(struct text value)
+int64_t cache_seconds(struct text value)
 {
 	enum { YEAR = 365 * 24 * 3600 };
 	uint64_t seconds;
@@ -76,9 +75,9 @@ static void read_directives(struct directives *d, struct text value)
 			 text_equal_nocase(name, TEXT("must-revalidate")))
 			d->allows_shared = true;
 		else if (text_equal_nocase(name, TEXT("max-age")))
-			d->max_age = shorter(d->max_age, read_age(age));
+			d->max_age = shorter(d->max_age, cache_seconds(age));
 		else if (text_equal_nocase(name, TEXT("s-maxage")))
-			d->s_maxage = shorter(d->s_maxage, read_age(age));
+			d->s_maxage = shorter(d->s_maxage, cache_seconds(age));
 	}
 	d->allows_shared |= d->s_maxage >= 0;
 }
@@ -258,7 +257,7 @@ static void read_header(
 	} else if (text_equal_nocase(h->name, TEXT("Date"))) {
 		a->date = h->value;
 	} else if (text_equal_nocase(h->name, TEXT("Age"))) {
-		a->age = read_age(h->value);
+		a->age = cache_seconds(h->value);
 	}
 }
 

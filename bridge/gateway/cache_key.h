@@ -33,6 +33,9 @@ bool cache_takes(const Registry__RouteCache *rule, const struct cache_request *r
 struct text cache_key(
 	struct arena *a, const Registry__RouteCache *rule, const struct cache_request *request);
 
+/* Of Age and the like; what is none counts as 0 (RFC 9111, 4.2.1), what is too much as a year. */
+int64_t cache_seconds(struct text value);
+
 /* For how long an answer may be kept, milliseconds; 0: not at all. Status 200 of GET; no
  * Set-Cookie, no events, no Vary beyond Accept-Encoding and the headers that the keys name;
  * Cache-Control no-store, no-cache, private (unless the caller is in the key), what RFC 9111 (3.5)

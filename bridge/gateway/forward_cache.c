@@ -49,8 +49,8 @@ static void reply_found(struct forward *f)
 		if (!f->request.cors || !head_is_about_origins(c->headers[i].name))
 			headers[n++] = (struct reply_header){arena_string(a, c->headers[i].name),
 				arena_string(a, c->headers[i].value)};
-	headers[n++] = (struct reply_header){"Age",
-		arena_printf(a, "%lld", (long long)((clock_now() - c->stored) / CLOCK_SECOND))};
+	int64_t age = c->age + (clock_now() - c->stored) / CLOCK_SECOND;
+	headers[n++] = (struct reply_header){"Age", arena_printf(a, "%lld", (long long)age)};
 	headers[n++] = (struct reply_header){"Cache-Status", "junction; hit"};
 	*f->request.reply = (struct reply){
 		.http = known ? 304 : c->status,
@@ -158,6 +158,7 @@ void forward_keep(struct forward *f)
 	const struct reply_header *passed;
 	struct cache_header *headers;
 	size_t count = 0;
+	int64_t age = 0;
 	if (!f->keep_ms) {
 		forward_give_up(f);
 		return;
@@ -165,7 +166,9 @@ void forward_keep(struct forward *f)
 	passed = head_answer(a, f->head.headers, f->head.header_count, false, false);
 	headers = arena_array(a, f->head.header_count + 1, sizeof(*headers));
 	for (const struct reply_header *h = passed; h->name; h++)
-		if (!text_equal_nocase(text_of(h->name), TEXT("Age")))
+		if (text_equal_nocase(text_of(h->name), TEXT("Age")))
+			age = cache_seconds(text_of(h->value));
+		else
 			headers[count++] =
 				(struct cache_header){text_of(h->name), text_of(h->value)};
 	f->fetches = false;
@@ -175,6 +178,7 @@ void forward_keep(struct forward *f)
 			.headers = headers,
 			.header_count = count,
 			.body = buffer_text(&f->copy),
+			.age = age,
 		},
 		f->keep_ms);
 }

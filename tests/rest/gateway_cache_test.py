@@ -67,6 +67,13 @@ def test_what_is_kept_is_the_answer(site, bridge):
     assert len(node.requests) == 1
 
 
+def test_what_was_kept_elsewhere_is_as_old_as_it_was_there(site, bridge):
+    name, _ = keeping(site, "Age: 7", "Cache-Control: max-age=60")
+    first, again = ask(bridge, name), ask(bridge, name)
+    assert first[1]["age"] == ["7"] and again[1]["cache-status"] == KEPT
+    assert 7 <= int(again[1]["age"][0]) <= 60
+
+
 def test_keys_part_answers(site, bridge):
     name, node = keeping(site, cache={"keys": ["page", "@X-Tenant"]})
     first = ask(bridge, name, query="?page=1")[2]
