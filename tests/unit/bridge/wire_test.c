@@ -327,6 +327,49 @@ static void it_may_be_held_from_the_start(void **state)
 	peer_stop(&p);
 }
 
+/* --- looking -------------------------------------------------------------------------------- */
+
+static bool quiet;
+
+static void look(void *arg)
+{
+	quiet = wire_is_quiet(((struct trial *)arg)->wire);
+}
+
+static void speak_when_told(struct peer *p, int socket)
+{
+	while (sem_wait(&go) != 0)
+		;
+	peer_say(socket, "x");
+	peer_hold(socket);
+}
+
+static void end_when_told(struct peer *p, int socket)
+{
+	while (sem_wait(&go) != 0)
+		;
+}
+
+static void it_is_quiet_until_something_waits_to_be_read(void **state)
+{
+	void (*const serve[])(struct peer *, int) = {speak_when_told, end_when_told};
+	for (size_t i = 0; i < 2; i++) {
+		struct peer *p = peer_start(serve[i]);
+		struct trial *t = trial_of(p, "opened");
+		sem_init(&go, 0, 0);
+		loop_run(loop, launch_held, t);
+		await(t);
+		loop_run(loop, look, t);
+		assert_true(quiet);
+		sem_post(&go);
+		while (quiet)
+			loop_run(loop, look, t);
+		assert_int_equal(t->received, 0);
+		finish(t);
+		peer_stop(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +384,7 @@ int main(void)
 		BOTH(what_is_held_does_not_come),
 		BOTH(it_may_be_held_at_each_piece),
 		BOTH(it_may_be_held_from_the_start),
+		PLAIN(it_is_quiet_until_something_waits_to_be_read),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
