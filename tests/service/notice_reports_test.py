@@ -194,6 +194,16 @@ def test_a_service_reports_an_object_or_a_list_in_pieces(reports, server):
     assert reports.report(b"[]").msg == "OK"
 
 
+def test_a_report_may_be_faster_than_the_answer_to_the_sending(reports):
+    report = json.dumps({"messageId": "m-fast", "state": "delivered"}).encode()
+    call = reports.stub.ReportReceipts.future(iter([reports.m.ReportReceiptsRequest(
+        token=reports.token, content=report)]), timeout=programs.WAIT)
+    call.initial_metadata()  # it has been looked for
+    position = reports.delivery("sent", message_id="m-fast")
+    assert call.result().msg == "OK"
+    assert reports.state(position) == "delivered"
+
+
 def test_over_http_the_body_is_the_report(reports, bridge):
     position = reports.delivery("sent")
     path = "/v1/notice/reports/" + urllib.parse.quote(reports.token, safe="")

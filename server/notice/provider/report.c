@@ -1,5 +1,7 @@
 /* The body is gathered, and read by the channel's provider when its last piece has come; one
- * statement finds the deliveries and changes them (notice.report). */
+ * statement finds the deliveries and changes them (notice.report). A provider may report of a
+ * message before its answer to the sending has been written, with its id: what is not known is
+ * looked for once more. */
 #include "server/notice/provider/report.h"
 
 #include "base/metric.h"
@@ -9,7 +11,7 @@
 #include "server/notice/provider/provider.h"
 #include "steps.gen.h"
 
-enum { BODY_MOST = 1024 * 1024 };
+enum { BODY_MOST = 1024 * 1024, AGAIN_MS = 1000 };
 
 enum { KNOWN, UNKNOWN, RESULTS };
 
@@ -36,6 +38,8 @@ struct reporting {
 	const struct channel *channel;
 	struct buffer body;
 	size_t count; /* of reports */
+	const struct text *parameters;
+	bool again; /* the second look */
 };
 
 /* --- what came of it ------------------------------------------------------------------------ */
@@ -46,18 +50,6 @@ static enum next answer(struct call *c)
 
 	out.msg = (char *)"OK";
 	return REPLY(c, &out);
-}
-
-static enum next written(struct call *c, const struct rows *rows)
-{
-	const struct reporting *r = c->state;
-	int64_t known = rows_int64(rows, 0, 0);
-
-	metric_add(&reported, KNOWN, known);
-	metric_add(&reported, UNKNOWN, (int64_t)r->count - known);
-	if (rows_int64(rows, 0, 1) > 0)
-		receipt_wake();
-	return answer(c);
 }
 
 /* --- writing it ----------------------------------------------------------------------------- */
@@ -94,9 +86,34 @@ static void add(struct buffer *arrays, const struct report *one)
 	array_add(&arrays[5], sql_or_null(one->outcome.text));
 }
 
-static enum next write_reports(struct call *c, const struct report *reports, size_t count)
+static enum next look_again(struct call *c);
+
+static enum next written(struct call *c, const struct rows *rows)
+{
+	struct reporting *r = c->state;
+	int64_t known = rows_int64(rows, 0, 0), unknown = (int64_t)r->count - known;
+
+	if (rows_int64(rows, 0, 1) > 0)
+		receipt_wake();
+	if (unknown > 0 && !r->again) {
+		r->again = true;
+		return stream_wait(c, NULL, 0, clock_now() + AGAIN_MS * CLOCK_MS, look_again);
+	}
+	metric_add(&reported, KNOWN, known);
+	metric_add(&reported, UNKNOWN, unknown);
+	return answer(c);
+}
+
+static enum next look_again(struct call *c)
 {
 	const struct reporting *r = c->state;
+
+	return change(c, &report_statement, r->parameters, written);
+}
+
+static enum next write_reports(struct call *c, const struct report *reports, size_t count)
+{
+	struct reporting *r = c->state;
 	struct text *parameters = arena_array(c->arena, 7, sizeof(*parameters));
 	struct buffer arrays[6];
 
@@ -107,6 +124,7 @@ static enum next write_reports(struct call *c, const struct report *reports, siz
 	parameters[0] = text_of(arena_printf(c->arena, "%d", r->channel->id));
 	for (size_t i = 0; i < 6; i++)
 		parameters[i + 1] = array_text(&arrays[i]);
+	r->parameters = parameters;
 	return change(c, &report_statement, parameters, written);
 }
 
