@@ -155,6 +155,7 @@ def test_confirming_again_changes_nothing(post, database, user, told):
     token = token_of(database, *delivery(database, user))
     confirm(post, token)
     told(1)
+    observe.wait_until(lambda: delivery(database, user, columns="receipt_told") == ["t"])
     before = delivery(database, user, columns="*")
     confirm(post, token)
     assert delivery(database, user, columns="*") == before
