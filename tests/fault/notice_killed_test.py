@@ -38,6 +38,12 @@ def take_slowly(receiver, connection, message):
     delivering.take(receiver, connection, message)
 
 
+def take_more_slowly(receiver, connection, message):
+    """So that some are left whenever servers and PostgreSQL are back."""
+    time.sleep(random.random() / 20)
+    delivering.take(receiver, connection, message)
+
+
 class Flow:
     """Two channels with a service that takes what comes: one tells repetitions, the other does not."""
 
@@ -159,8 +165,8 @@ def test_committed_without_an_answer(cluster, own_database, stubs):
 
 
 def test_killing_both(cluster, own_database, stubs):
-    with Receiver(take_slowly) as receiver, Fleet(stubs, own_database, 2) as fleet:
-        flow = Flow(fleet, receiver, 4)
+    with Receiver(take_more_slowly) as receiver, Fleet(stubs, own_database, 2) as fleet:
+        flow = Flow(fleet, receiver, 8, concurrency=2)
         for i in range(4):
             assert flow.wait_more(20)
             cluster.kill()

@@ -387,10 +387,12 @@ def test_so_many_attempts_are_under_way_at_a_time(push, barrier):
 def test_what_comes_beyond_a_new_limit_is_given_back(push, server, database, barrier):
     given_back = observe.value(server, "junction_event_pushes_total", outcome="given_back")
     with receivers.Receiver(receivers.hang) as receiver:
-        name = push.subscribe(receiver, concurrency=8)
+        # All are there before the first is taken.
+        name = push.subscribe(receiver, concurrency=8, enabled="false")
+        push.publish_many(f"{name}.a", 8)
         with postgres.Session(database.url) as session:
             session.run("BEGIN; LOCK TABLE event.transition IN SHARE MODE;")
-            push.publish_many(f"{name}.a", 8)
+            push.change(name, enabled="true")
             observe.wait_until(lambda: database.rows(
                 "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
                 "current_database() AND query LIKE '%event.lease(%'"))
