@@ -527,12 +527,14 @@ def test_positions_of_parts_are_in_commit_order_too(sender, database):
 
 
 @pytest.fixture(scope="module")
-def deaf(database, stubs):
-    """A server that looks for nothing by itself."""
-    server = programs.Server(database.url, "--notice-poll-ms", "3600000", "--notice-member-ms", "200")
-    with server.channel() as channel:
-        yield notice_delivering.Delivering(stubs, channel, database)
-    server.stop()
+def deaf(cluster_url, stubs):
+    """A server that looks for nothing by itself, and has nobody beside it who would."""
+    with programs.Database(cluster_url) as database:
+        server = programs.Server(database.url, "--notice-poll-ms", "3600000",
+                                 "--notice-member-ms", "200")
+        with server.channel() as channel:
+            yield notice_delivering.Delivering(stubs, channel, database)
+        server.stop()
 
 
 @pytest.mark.parametrize("count", [1, 300])
