@@ -153,7 +153,7 @@ def measure_gateway(bench):
                                     f"nginx's master {resident(nginx.process.pid)}")
             row = bench.compare(
                 "requests/s", f"gateway, authorized: {name}", measured, "moleculer-web over NATS",
-                asked(moleculer.address, "/api/work" + path, theirs), goal=3.0 if goal else None)
+                asked(moleculer.address, "/api/job" + path, theirs), goal=3.0 if goal else None)
             row["notes"].append("resident MiB: " + ", ".join(
                 f"{who} {resident(bench.pids[who])}" for who in ("bridge", "moleculer-web",
                                                                 "moleculer-service", "nats")))

@@ -11,7 +11,7 @@ const broker = new ServiceBroker({
 });
 const routes = (path, authorization) => ({
   path, authorization, mappingPolicy: "restrict",
-  aliases: { "GET /work/get": "work.get", "POST /work/put": "work.put" },
+  aliases: { "GET /job/get": "job.get", "POST /job/put": "job.put" },
   bodyParsers: { json: { limit: "8MB" } },
 });
 const gateway = broker.createService({
@@ -29,7 +29,7 @@ const gateway = broker.createService({
     },
   },
 });
-broker.start().then(() => broker.waitForServices("work")).then(() => {
+broker.start().then(() => broker.waitForServices("job")).then(() => {
   const server = http.createServer(gateway.express());
   server.listen(0, "127.0.0.1", () => {
     console.log(`listening http 127.0.0.1:${server.address().port}`);

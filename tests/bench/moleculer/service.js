@@ -6,7 +6,7 @@ const broker = new ServiceBroker({
 });
 const answer = { code: "200", message: "success", result: { id: 1, name: "of an upstream", values: [1, 2, 3, 4, 5, 6, 7] } };
 broker.createService({
-  name: "work",
+  name: "job",
   actions: { get: () => answer, put: () => answer },
 });
 broker.start().then(() => console.log("ready"));
