@@ -86,7 +86,7 @@ static void add(struct buffer *arrays, const struct report *one)
 	array_add(&arrays[5], sql_or_null(one->outcome.text));
 }
 
-static enum next look_again(struct call *c);
+static enum next look(struct call *c);
 
 static enum next written(struct call *c, const struct rows *rows)
 {
@@ -97,14 +97,14 @@ static enum next written(struct call *c, const struct rows *rows)
 		receipt_wake();
 	if (unknown > 0 && !r->again) {
 		r->again = true;
-		return stream_wait(c, NULL, 0, clock_now() + AGAIN_MS * CLOCK_MS, look_again);
+		return stream_wait(c, NULL, 0, clock_now() + AGAIN_MS * CLOCK_MS, look);
 	}
 	metric_add(&reported, KNOWN, known);
 	metric_add(&reported, UNKNOWN, unknown);
 	return answer(c);
 }
 
-static enum next look_again(struct call *c)
+static enum next look(struct call *c)
 {
 	const struct reporting *r = c->state;
 
@@ -125,7 +125,7 @@ static enum next write_reports(struct call *c, const struct report *reports, siz
 	for (size_t i = 0; i < 6; i++)
 		parameters[i + 1] = array_text(&arrays[i]);
 	r->parameters = parameters;
-	return change(c, &report_statement, parameters, written);
+	return look(c);
 }
 
 /* --- reading it ----------------------------------------------------------------------------- */
