@@ -478,7 +478,8 @@ static void answered(struct rpc_call *call)
 	}
 	x->reply_arena = arena_new(0);
 	if (probe_is(x->match.method))
-		probe_reply(&x->reply, x->reply_arena, x->match.method, probe_is_serving(call));
+		probe_reply(&x->reply, x->reply_arena, x->match.method,
+			probe_is_serving(x->bridge->rpc, call));
 	else
 		exchange_reply_call(x, call->status, call->response, call->details);
 	exchange_wake(x);

@@ -35,10 +35,10 @@ void probe_fill_call(struct rpc_call *call, struct arena *a)
 	};
 }
 
-bool probe_is_serving(const struct rpc_call *call)
+bool probe_is_serving(const struct rpc *rpc, const struct rpc_call *call)
 {
 	struct status ignored;
-	if (call->status.code != STATUS_OK)
+	if (call->status.code != STATUS_OK || rpc_failing(rpc))
 		return false;
 	const ProtobufCMessage *message = guard_unpack(call->arena,
 		&grpc__health__v1__health_check_response__descriptor, call->response, &ignored);
@@ -80,7 +80,7 @@ bool probe_server(struct rpc *rpc)
 	rpc_start(rpc, &check.call);
 	while (sem_wait(&check.ended))
 		;
-	bool serving = probe_is_serving(&check.call);
+	bool serving = probe_is_serving(rpc, &check.call);
 	sem_destroy(&check.ended);
 	arena_free(&a);
 	return serving;

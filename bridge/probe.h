@@ -18,13 +18,13 @@ bool probe_is(const struct api_method *method);
 
 /* The call that asks the server for its health; the caller sets done. */
 void probe_fill_call(struct rpc_call *call, struct arena *a);
-/* What the ended call says: whether the server is serving. */
-bool probe_is_serving(const struct rpc_call *call);
+/* Whether the ended call says that the server is serving, and each thread reaches it. */
+bool probe_is_serving(const struct rpc *rpc, const struct rpc_call *call);
 
 /* The reply of a probe; serving counts for PROBE_READY. */
 void probe_reply(struct reply *r, struct arena *a, const struct api_method *method, bool serving);
 
-/* Asks the server and waits for its answer. Not from an rpc's done(). */
+/* The same, asking the server and waiting for its answer. Not from an rpc's done(). */
 bool probe_server(struct rpc *rpc);
 
 #endif

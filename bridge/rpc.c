@@ -215,6 +215,14 @@ bool rpc_connected(const struct rpc *rpc)
 	return all;
 }
 
+bool rpc_failing(const struct rpc *rpc)
+{
+	bool any = false;
+	for (int i = 0; i < rpc->options.threads; i++)
+		any |= atomic_load_explicit(&rpc->channels[i].failed, memory_order_relaxed);
+	return any;
+}
+
 void rpc_stop_streams(struct rpc *rpc)
 {
 	each_loop(rpc, run_stop_streams);

@@ -36,6 +36,9 @@ struct rpc *rpc_new(const struct rpc_options *options);
 void rpc_refresh_tls(struct rpc *rpc, bool now);
 /* Each thread has its connection. Any thread. */
 bool rpc_connected(const struct rpc *rpc);
+/* A thread has no connection and refuses calls: the server was lost, or could not be reached, and
+ * is not back yet. Any thread. */
+bool rpc_failing(const struct rpc *rpc);
 /* Breaks off the streams in progress (UNAVAILABLE) and refuses new ones. */
 void rpc_stop_streams(struct rpc *rpc);
 /* Breaks off the calls in progress and waits until each has ended; new ones are refused from now

@@ -163,7 +163,7 @@ static void lose_current(struct channel *ch)
 		ch->backoff_ms = ch->backoff_ms * 2 < RECONNECT_MAX_MS ? ch->backoff_ms * 2
 								       : RECONNECT_MAX_MS;
 	atomic_store(&ch->connected, false);
-	ch->failed = true;
+	atomic_store(&ch->failed, true);
 	dial_soon(ch);
 }
 
@@ -173,7 +173,7 @@ static void give_waiting(struct channel *ch)
 	if (ch->failed)
 		log_event(LOG_INFO, "connected to the server",
 			LOG_TEXT("server", ch->options.target));
-	ch->failed = false;
+	atomic_store_explicit(&ch->failed, false, memory_order_relaxed);
 	ch->backoff_ms = RECONNECT_MS;
 	atomic_store_explicit(&ch->connected, true, memory_order_relaxed);
 	while (http2_state(ch->current) == HTTP2_READY && (f = TAILQ_FIRST(&ch->waiting)))

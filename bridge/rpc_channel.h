@@ -28,14 +28,16 @@ struct channel {
 	SSL_CTX *tls;          /* NULL: none */
 	struct http2 *current; /* open or opening, or NULL */
 	TAILQ_HEAD(, connection_link) connections;
-	bool failed; /* the last connection could not be made, or was lost: calls do not wait */
 	int64_t dialled, backoff_ms;
 	struct loop_timer *redial;
 	struct rpc_flows active, waiting, ended, busy;
 	int64_t deadline; /* none is earlier, 0: there is none */
 	struct loop_timer *deadline_timer;
 	bool stopping, streamless;
-	atomic_bool connected; /* any thread may look */
+	/* Any thread may look. */
+	atomic_bool connected;
+	atomic_bool
+		failed; /* the last connection could not be made, or was lost: calls do not wait */
 };
 
 /* Starts to connect. tls: the channel's from now on. */

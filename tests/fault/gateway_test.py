@@ -184,7 +184,7 @@ def test_the_server_may_be_killed(database, stubs):
                 wait_until(lambda: load.bad)
             assert {code for code, _ in load.bad} == {503}, load.bad[0]
             server = programs.Server(database.url, "--listen", address)
-            wait_until(lambda: get(bridge, "/api/kept/")[0] == 200)
+            wait_until(lambda: bridge.get("/readyz").status == 200)  # all its threads
             with Load(bridge, "/api/kept/", threads=8) as load:
                 wait_until(load.more(200))
             assert load.bad == []
