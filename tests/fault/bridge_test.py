@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 
@@ -43,6 +44,65 @@ class Load:
             thread.join()
 
 
+class Passage:
+    """A TCP address that leads to another one, until it is shut for those who come anew."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.target = host, int(port)
+        self.shut = False
+        self.pairs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.threads = [threading.Thread(target=self.accept)]
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.shut:
+                near.close()
+                continue
+            far = socket.create_connection(self.target)
+            self.pairs.append((near, far))
+            for pair in ((near, far), (far, near)):
+                self.threads.append(threading.Thread(target=self.carry, args=pair))
+                self.threads[-1].start()
+
+    @staticmethod
+    def carry(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        except OSError:
+            pass
+        Passage.cut((source, target))
+
+    @staticmethod
+    def cut(pair):
+        for end in pair:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        self.threads[0].start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.threads[0].join()
+        for pair in self.pairs:
+            self.cut(pair)
+        for thread in self.threads[1:]:
+            thread.join()
+        for end in (self.listener, *(end for pair in self.pairs for end in pair)):
+            end.close()
+
+
 def until(condition):
     end = time.monotonic() + programs.WAIT
     while not condition():
@@ -82,10 +142,34 @@ def test_a_server_that_was_killed_is_found_again(database):
             before = load.good
             until(lambda: load.good > before + 100)
             until(lambda: bridge.get("/readyz").status == 200)
-        # All threads are connected again: nothing fails any more.
+        # Ready means that all threads are connected: nothing fails any more.
         with Load(bridge) as again:
             until(lambda: again.good > 500)
         assert not again.bad
     finally:
         bridge.stop()
         server.stop()
+
+
+def test_it_is_ready_only_with_the_server_behind_every_thread(server, registry, stubs):
+    registry.RegisterServer(stubs.registry.RegisterServerRequest(
+        server_name="demo", host="127.0.0.1", port=8000))
+    with Passage(server.address) as passage:
+        bridge = programs.Bridge(server, "--server", passage.address, "--threads", "2")
+
+        def answers():
+            return {bridge.post(PATH, {}).json()["retcode"] == 0 for _ in range(8)}
+
+        try:
+            until(lambda: len(passage.pairs) == 2)
+            assert answers() == {True}
+            assert bridge.get("/readyz").status == 200
+            passage.shut = True
+            passage.cut(passage.pairs[0])
+            until(lambda: answers() == {True, False})
+            assert {bridge.get("/readyz").status for _ in range(8)} == {503}
+            passage.shut = False
+            until(lambda: bridge.get("/readyz").status == 200)
+            assert answers() == {True}
+        finally:
+            bridge.stop()
