@@ -13,7 +13,8 @@ import pytest
 import postgres
 import programs
 
-LEASE = 3.0
+LEASE = 6.0
+BEATS = 6  # in a lease
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def expired(database):
 
 
 class Client(threading.Thread):
-    """Heartbeats, a third of the lease apart, at the first server that answers."""
+    """Heartbeats at the first server that answers."""
 
     def __init__(self, stubs, servers, name):
         super().__init__(daemon=True)
@@ -64,7 +65,7 @@ class Client(threading.Thread):
     def beat(self, registry):
         try:
             registry.Heartbeat(self.m.HeartbeatRequest(service="faults", node=self.name_of_node),
-                               timeout=1)
+                               timeout=LEASE / 3)
             self.beats += 1
             return True
         except grpc.RpcError as error:
@@ -72,7 +73,8 @@ class Client(threading.Thread):
             return False
 
     def run(self):
-        while not self.stopping.wait(LEASE / 3):
+        any(self.beat(registry) for registry in self.registries)
+        while not self.stopping.wait(LEASE / BEATS):
             any(self.beat(registry) for registry in self.registries)
 
     def stop(self):
@@ -96,7 +98,8 @@ def test_killing_the_server_that_takes_the_heartbeats_takes_no_node_along(databa
             # Who stops now goes later than anybody who would go for the kill.
             register(registry, m, "dead-1")
             wait_until(lambda: expired(database))
-            wait_until(lambda: all(client.beats > 9 for client in clients))
+            beats = max(client.beats for client in clients)
+            wait_until(lambda: all(client.beats > beats + BEATS for client in clients))
             assert expired(database) == {"dead-1"}
             listed = registry.ListNodes(m.ListNodesRequest(service="faults")).nodes
             assert len(listed) == len(clients) and not any(c.not_found for c in clients)
@@ -109,26 +112,27 @@ def test_killing_the_server_that_takes_the_heartbeats_takes_no_node_along(databa
 
 
 def test_both_servers_away_for_a_while_take_no_node_along(database, stubs, m):
-    """What could not renew meanwhile, and is due, gets the time to do so."""
+    """What could not renew meanwhile, and is due, gets the time to do so: half a lease."""
     servers = [programs.Server(database.url) for _ in range(2)]
     with servers[0].channel() as channel:
         registry = stubs.registry_grpc.RegistryStub(channel)
-        for name in ("h-1", "dead-1"):
-            register(registry, m, name)
+        register(registry, m, "h-1", lease=4 * LEASE)
+        register(registry, m, "dead-1")
     for server in servers:
         server.kill()
         server.stop()
     # As if they had been away for longer than a lease.
     database.rows("UPDATE registry.lease SET renewed_at = renewed_at - interval '60 seconds'")
-    servers = [programs.Server(database.url) for _ in range(2)]
+    servers = [programs.Server(database.url, wait=False) for _ in range(2)]
     client = Client(stubs, servers[1:], "h-1")
     try:
+        servers[1].wait_ready()
         client.start()
+        servers[0].wait_ready()
         wait_until(lambda: "dead-1" in expired(database))
-        wait_until(lambda: client.beats > 6)
+        wait_until(lambda: client.beats > 3 * BEATS)
         assert expired(database) == {"dead-1"} and not client.not_found
         client.stop()
-        wait_until(lambda: "h-1" in expired(database))
     finally:
         for server in servers:
             server.stop()
@@ -152,14 +156,14 @@ def test_postgresql_away_for_longer_than_a_lease_takes_no_node_along(cluster, da
                 cluster.kill()
             else:
                 freeze(cluster, signal.SIGSTOP)
-            wait_until(lambda: all(client.beats > beats + 6 for client in clients))
+            wait_until(lambda: all(client.beats > beats + 2 * BEATS for client in clients))
             if how == "killed":
                 cluster.start()
             else:
                 freeze(cluster, signal.SIGCONT)
             wait_until(lambda: expired(database))
             beats = max(client.beats for client in clients)
-            wait_until(lambda: all(client.beats > beats + 3 for client in clients))
+            wait_until(lambda: all(client.beats > beats + BEATS for client in clients))
             assert expired(database) == {"dead-1"} and not any(c.not_found for c in clients)
             for client in clients:
                 client.stop()

@@ -54,6 +54,13 @@ class Exporter:
 
 
 @pytest.fixture(scope="module")
+def server(database):
+    server = programs.Server(database.url, "--lock-timeout-ms", "2000")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
 def exporter(channel, stubs):
     return Exporter(channel, stubs)
 

@@ -33,7 +33,7 @@ def keys(database):
 
 @pytest.fixture(scope="module")
 def server(database, keys):
-    server = programs.Server(database.url, "--auth", "required")
+    server = programs.Server(database.url, "--auth", "required", "--issuer-cooldown-ms", "600000")
     yield server
     server.stop()
 

@@ -121,9 +121,12 @@ class Server(Program):
         # Of one that does not start, or that a test leaves to the end.
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.socket = os.path.join(self.folder, "grpc.sock")
-        # Most tests register addresses where nobody listens, hence no checks.
+        # Most tests register addresses where nobody listens, hence no checks. Those that hold a
+        # lock do so for as long as it takes them.
         super().__init__(program, "--listen", "127.0.0.1:0", "--socket", self.socket,
-                         "--admin", "127.0.0.1:0", "--check-interval-ms", "0", *arguments,
+                         "--admin", "127.0.0.1:0", "--check-interval-ms", "0",
+                         "--lock-timeout-ms", "30000", "--statement-timeout-ms", "30000",
+                         *arguments,
                          environment={"JUNCTION_DATABASE_URL": database_url})
         self.wait_listening(2)
         self.address = next(a for kind, a in self.addresses if not a.startswith("unix:"))
@@ -248,11 +251,19 @@ class Upstream:
         self.server.server_close()
 
 
+_held = []
+
+
 def free_port():
-    """A port on which nobody listens."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port on which nobody listens. As long as this process lives, the system gives it to nobody
+    else; who asks for it by its number, as servers do that come back, has it."""
+    held = socket.socket()
+    # Like those who will listen there: only so they may share it with us.
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(("127.0.0.1", 0))
+    _held.append(held)
+    return held.getsockname()[1]
 
 
 def make_stubs(folder):
