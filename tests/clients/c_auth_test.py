@@ -209,9 +209,9 @@ def ended_watches(fixed):
 
 def test_a_watch_goes_on_without_a_word_when_its_token_ends(
         program, fixed, own_key, key_file, stubs, tmp_path):
-    # Tokens are good for half a minute longer than they say.
+    # Tokens are good for half a minute longer than they say; the watch has to begin with this one.
     path, before = tmp_path / "token", ended_watches(fixed)
-    bring(path, token(own_key, -25), 400)
+    bring(path, token(own_key, -15), 400)
     with running(program, fixed.address, f"source:{path}", "watch") as process:
         wait_for(process, "follows", "asked: 400", "put h-1", "put h-2")
         bring(path, token(own_key, 600), 0)

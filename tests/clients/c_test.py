@@ -113,7 +113,7 @@ def test_nodes_are_kept_and_removed(program, server, registry, stubs):
     with running(program, server.address, "node", *services) as process:
         assert sorted(line(process) for _ in services) == [f"registered {s}" for s in services]
         found = nodes(registry, stubs, "c-3")
-        assert [n.lease_ms for n in found] == [1500]
+        assert [n.lease_ms for n in found] == [6000]
         registry.DeregisterNode(stubs.registry.DeregisterNodeRequest(
             service="c-3", node=found[0].name))
         assert [line(process), line(process)] == ["lost c-3", "restored c-3"]
@@ -121,5 +121,5 @@ def test_nodes_are_kept_and_removed(program, server, registry, stubs):
         # Somebody takes its lease away.
         registry.RegisterNode(node(stubs, "c-5", node=nodes(registry, stubs, "c-5")[0].name))
         assert [line(process), line(process)] == ["lost c-5", "restored c-5"]
-        assert nodes(registry, stubs, "c-5")[0].lease_ms == 1500
+        assert nodes(registry, stubs, "c-5")[0].lease_ms == 6000
     assert not any(nodes(registry, stubs, service) for service in services)

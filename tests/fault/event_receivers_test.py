@@ -7,6 +7,7 @@ import pytest
 import event_receivers as receivers
 import event_tables
 import programs
+import pushing
 from event_trial import Fleet
 from observe import wait_until
 
@@ -75,13 +76,15 @@ def test_an_attempt_ends_with_its_timeout(fleet):
     events = fleet.events[0]
     with bad_receivers(late=receivers.hang, slow=receivers.trickle) as bad:
         for name, receiver in bad.items():
-            events.push(name, receiver.url(), "timeout", timeout_ms=200, no_retry=True, schedule_ms=[])
+            events.push(name, receiver.url(), "timeout", timeout_ms=1000, no_retry=True, schedule_ms=[])
         event_id = events.publish("timeout").event_id
-        for name in bad:
+        for name, receiver in bad.items():
+            receiver.wait_count(1)
             events.wait_state(event_id, name, "dead")
-            steps = events.steps(event_id, name, "state, attempt, latency_ms >= 200")
+            # curl counts in milliseconds of its own.
+            steps = events.steps(event_id, name, "state, attempt, latency_ms >= 990")
             assert steps == [["leased", "1", ""], ["dead", "1", "t"]]
-            assert len(bad[name].got()) == 1
+            assert len(receiver.got()) == 1
 
 
 def test_gone_disables(fleet):
@@ -92,6 +95,8 @@ def test_gone_disables(fleet):
         receiver.wait_count(1)
         wait_until(lambda: not events.stub.ListSubscriptions(
             events.m.ListSubscriptionsRequest(group="gone")).subscriptions[0].enabled)
+        for server in fleet.servers.values():
+            pushing.wait_known(server)
         second = fleet.events[1].publish("gone").event_id
         receiver.behave = receivers.take
         events.stub.Resume(events.m.ResumeRequest(subscription="gone"))

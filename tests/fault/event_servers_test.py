@@ -45,7 +45,7 @@ def test_two_servers_share_many_queues(fleet, database):
     events = list(fleet.events.values())
     with receivers.Receiver() as receiver:
         for i in range(GROUPS):
-            events[0].push(f"share{i}", receiver.url(f"/{i}"), "share.*")
+            events[0].push(f"share{i}", receiver.url(f"/{i}"), "share.*", timeout_ms=60_000)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             ids = list(pool.map(lambda i: events[i % 2].publish(f"share.{i % 3}", i).event_id,
                                 range(40)))
@@ -62,7 +62,7 @@ def test_order_per_key_over_two_servers(fleet):
     events = list(fleet.events.values())
     with receivers.Receiver() as receiver:
         for group in ("order1", "order2"):
-            events[0].push(group, receiver.url(), "order.**")
+            events[0].push(group, receiver.url(), "order.**", timeout_ms=60_000)
         for i in range(120):
             events[i % 2].publish(f"order.{i % 2}", i, key=f"order-{i % 3}")
         for group in ("order1", "order2"):
@@ -82,7 +82,7 @@ def test_a_failed_one_holds_back_its_key_alone(fleet):
             return receivers.lie(receiver, connection, push)
         return receivers.take(receiver, connection, push)
     with receivers.Receiver(behave) as receiver:
-        events.push("held", receiver.url(), "held")
+        events.push("held", receiver.url(), "held", timeout_ms=60_000)
         for n in range(5):
             for key in "ab":
                 fleet.events[n % 2].publish("held", {"key": key, "n": n}, key="held-" + key)
@@ -101,7 +101,8 @@ def test_another_server_takes_over(doomed, end):
     """The one in charge ends while its pushes hang. What it had is pushed again, by the other one."""
     group = "over-" + end
     with receivers.Receiver(receivers.hang) as receiver:
-        doomed.events[0].push(group, receiver.url(), group)
+        # Long enough that none has ended by itself before its server is told to.
+        doomed.events[0].push(group, receiver.url(), group, timeout_ms=8_000)
         ids = [doomed.events[i % 2].publish(group, i, key="k" if i < 3 else "").event_id
                for i in range(8)]
         wait_until(lambda: len(receiver.hung) == 6)  # all but those that wait for their key

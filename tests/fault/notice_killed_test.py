@@ -50,8 +50,10 @@ class Flow:
     def __init__(self, fleet, receiver, sends, **fields):
         self.fleet, self.notices, self.receiver = fleet, fleet.delivering[0], receiver
         notices = self.notices
-        self.safe = notices.channel(receiver, **{"concurrency": 8, **fields})
-        self.once = notices.channel(receiver, settings={"idempotent": False}, **{"concurrency": 8, **fields})
+        # No attempt ends by its timeout.
+        fields = {"concurrency": 8, "timeout_ms": 20_000, **fields}
+        self.safe = notices.channel(receiver, **fields)
+        self.once = notices.channel(receiver, settings={"idempotent": False}, **fields)
         notices.join(self.once, receiver.port)
         self.total = 2 * sends * SEND
         notices.reach(USERS, self.safe, self.once)
@@ -186,7 +188,7 @@ def test_bad_receivers_hold_up_nobody(database, stubs):
         notices = fleet.delivering[0]
         names = {}
         for name, receiver in receivers.items():
-            names[name] = notices.channel(receiver, settings={"idempotent": False}, timeout_ms=1000,
+            names[name] = notices.channel(receiver, settings={"idempotent": False}, timeout_ms=5000,
                                           concurrency=4)
         fine = notices.channel(good)
         notices.reach(USERS, fine, *names.values())
@@ -212,7 +214,7 @@ def test_one_bad_recipient_holds_up_nobody(database, stubs):
 
     with Receiver(by_user) as receiver, Fleet(stubs, database, 1) as fleet:
         notices = fleet.delivering[0]
-        name = notices.channel(receiver, settings={"idempotent": False}, timeout_ms=1000, concurrency=8)
+        name = notices.channel(receiver, settings={"idempotent": False}, timeout_ms=5000, concurrency=8)
         notices.reach(USERS, name)
         notices.send(name, USERS)
         notices.wait_states(name, sent=SEND - 5, unknown=4, failed=1)

@@ -138,7 +138,7 @@ static int use_nodes(struct junction *j, char **services)
 		request.host = "10.0.0.1";
 		request._port_case = REGISTRY__REGISTER_NODE_REQUEST___PORT_PORT;
 		request.port = 80;
-		request.lease_ms = 1500;
+		request.lease_ms = 6000;
 		nodes[count] = junction_node_start(j, &request, changed, services[count]);
 	}
 	wait_for_end();

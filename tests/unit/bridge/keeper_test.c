@@ -197,8 +197,12 @@ static void that_there_is_no_service_is_kept_for_a_moment(void **state)
 	struct asker a;
 	assert_false(ask(&a, "none", "/"));
 	refuse_unknown(&a);
-	assert_false(ask(&a, "none", "/"));
-	wait_done(&a); /* nobody was asked */
+	for (;;) {
+		assert_false(ask(&a, "none", "/"));
+		if (told_without_question(&a))
+			break;
+		refuse_unknown(&a); /* the moment had passed already */
+	}
 	assert_int_equal(a.code, STATUS_NOT_FOUND);
 	do
 		assert_false(ask(&a, "none", "/"));

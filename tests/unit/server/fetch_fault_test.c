@@ -28,12 +28,12 @@ static void hang(struct peer *p, int socket)
 
 static void set_short_total(struct trial *t)
 {
-	t->request.total_timeout_ms = 120;
+	t->request.total_timeout_ms = 1000;
 }
 
 static void set_short_deadline(struct trial *t)
 {
-	t->job.deadline = clock_now() + 120 * CLOCK_MS;
+	t->job.deadline = clock_now() + CLOCK_SECOND;
 }
 
 static void a_peer_that_does_not_answer_times_out(void **state)

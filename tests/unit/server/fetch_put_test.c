@@ -187,11 +187,11 @@ static void who_puts_slowly_may(void **state)
 	struct reader *r;
 
 	peer = peer_start(take_all);
-	r = open_body("POST", 2, 150);
+	r = open_body("POST", 2, 1000);
 	assert_true(put(r, 1));
-	usleep(400000); /* longer than the silence that is allowed */
+	usleep(1500000); /* longer than the silence that is allowed */
 	assert_true(put(r, 1));
-	usleep(400000);
+	usleep(1500000);
 	assert_good(r);
 	leave(r);
 }
@@ -201,7 +201,7 @@ static void the_time_until_the_header_begins_after_the_body(void **state)
 	struct reader *r;
 
 	peer = peer_start(take_nothing);
-	r = open_body("POST", 1, 150);
+	r = open_body("POST", 1, 1000);
 	assert_true(put(r, 1));
 	assert_broken(r, STATUS_DEADLINE_EXCEEDED, "did not answer: timed out");
 	leave(r);
@@ -224,7 +224,7 @@ static struct reader *open_until(int64_t deadline, uint64_t size)
 
 static void the_deadline_ends_a_put(void **state)
 {
-	struct reader *r = open_until(clock_now() + 500 * CLOCK_MS, 2 * SOCKETS);
+	struct reader *r = open_until(clock_now() + 1500 * CLOCK_MS, 2 * SOCKETS);
 
 	assert_unwanted(r, MIB);
 	assert_broken(r, STATUS_DEADLINE_EXCEEDED, "did not take the whole request: timed out");
@@ -233,7 +233,7 @@ static void the_deadline_ends_a_put(void **state)
 
 static void the_deadline_ends_a_wait_for_the_next_put(void **state)
 {
-	struct reader *r = open_until(clock_now() + 300 * CLOCK_MS, 2);
+	struct reader *r = open_until(clock_now() + 1500 * CLOCK_MS, 2);
 
 	assert_true(put(r, 1));
 	while (fetch_depth(lane) > 0)
@@ -255,7 +255,7 @@ static void who_has_gone_ends_its_put(void **state)
 	gone = clock_now();
 	wait_put();
 	assert_false(writer.wanted);
-	assert_true(clock_now() < gone + CLOCK_SECOND);
+	assert_true(clock_now() < gone + 20 * CLOCK_SECOND); /* not the minute that it has */
 	assert_int_equal(fetch_depth(lane), 0);
 	assert_broken(r, STATUS_CANCELLED, "the caller has gone");
 	leave(r);

@@ -194,11 +194,11 @@ static void silence_counts_while_somebody_waits(void **state)
 	struct reader *r;
 
 	peer = peer_start(stop_after_header);
-	r = open_timed(peer_port(peer), 150, (struct text){0});
+	r = open_timed(peer_port(peer), 1000, (struct text){0});
 	assert_begins(r, 200);
 	next(r);
 	assert_int_equal(r->piece.size, 1);
-	usleep(300000); /* nobody waits: longer than the silence that is allowed */
+	usleep(1500000); /* nobody waits: longer than the silence that is allowed */
 	assert_int_equal(fetch_depth(lane), 1);
 	start_read(r);
 	wait_read(r);

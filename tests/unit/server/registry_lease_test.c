@@ -166,24 +166,27 @@ static void client_stop(struct client *c)
 /* --- tests -------------------------------------------------------------------------------------
  */
 
+/* Long enough for heartbeats that come, or are written, late. */
+#define LEASE_MS 2000
+
 /* Those that stop tell that the others had the time to expire. */
 static void who_renews_here_lives_and_who_stops_expires_not_before_its_lease(void **state)
 {
 	struct client client = {&here, "lives", "h-1", 300};
 
-	put_node("lives", "h-1", 1000);
+	put_node("lives", "h-1", LEASE_MS);
 	client_start(&client);
 	for (int round = 0; round < 2; round++) {
 		char dead[16];
 		snprintf(dead, sizeof dead, "d-%d", round);
-		put_node("lives", dead, 1000);
+		put_node("lives", dead, LEASE_MS);
 		int64_t registered = clock_unix_ms();
 		/* What the registration wrote is as good as a heartbeat, and is there at once. */
-		assert_true(await_expiry("lives", dead) >= registered + 1000);
+		assert_true(await_expiry("lives", dead) >= registered + LEASE_MS);
 		assert_int_equal(expired_at("lives", "h-1"), 0);
 	}
 	client_stop(&client);
-	assert_true(await_expiry("lives", "h-1") >= client.last_ms + 1000);
+	assert_true(await_expiry("lives", "h-1") >= client.last_ms + LEASE_MS);
 	assert_int_equal(atomic_load(&client.refused), 0);
 	while (renew(&here, "lives", "h-1") || renew(&there, "lives", "h-1"))
 		poll(NULL, 0, 1);
@@ -264,12 +267,12 @@ static void while_postgresql_is_away_nobody_expires_who_renews(void **state)
 {
 	struct client client = {&here, "away", "h-1", 300};
 
-	put_node("away", "h-1", 1000);
-	put_node("away", "dead-1", 1000);
+	put_node("away", "h-1", LEASE_MS);
+	put_node("away", "dead-1", LEASE_MS);
 	client_start(&client);
 	test_postgres_kill(postgres);
 	await_connection(false);
-	for (int64_t end = clock_now() + 3 * CLOCK_SECOND; clock_now() < end;)
+	for (int64_t end = clock_now() + 2 * LEASE_MS * CLOCK_MS; clock_now() < end;)
 		usleep(10000);
 	test_postgres_restart(postgres);
 	/* Whoever asks for the dead one may ask for the other one, too. */
@@ -277,7 +280,7 @@ static void while_postgresql_is_away_nobody_expires_who_renews(void **state)
 	assert_int_equal(expired_at("away", "h-1"), 0);
 	client_stop(&client);
 	assert_int_equal(atomic_load(&client.refused), 0);
-	assert_true(await_expiry("away", "h-1") >= client.last_ms + 1000);
+	assert_true(await_expiry("away", "h-1") >= client.last_ms + LEASE_MS);
 }
 
 /* One heartbeat, and PostgreSQL hears of it only after the state has been loaded anew. */
@@ -320,10 +323,10 @@ static void a_server_that_starts_lets_nobody_go_at_once(void **state)
 		"SELECT count(*) FROM registry.register_nodes(ARRAY['default','default'], "
 		"ARRAY['early','early'], ARRAY['h-1','h-2'], ARRAY['h','h'], ARRAY[1,1], "
 		"ARRAY['http','http'], ARRAY[1,1], ARRAY[true,true], ARRAY['{}','{}'], "
-		"ARRAY['none','none'], ARRAY['',''], ARRAY[1000,4000], ARRAY['',''], "
+		"ARRAY['none','none'], ARRAY['',''], ARRAY[1000,8000], ARRAY['',''], "
 		"ARRAY['',''], ARRAY['',''], ARRAY['',''])");
 	test_sql(url, sql);
-	test_sql(url, "UPDATE registry.lease SET renewed_at = renewed_at - interval '9 seconds' "
+	test_sql(url, "UPDATE registry.lease SET renewed_at = renewed_at - interval '20 seconds' "
 		      "WHERE service_key = 'early'");
 	half_start(&here, "here-2");
 	half_start(&there, "there-2");
@@ -331,12 +334,14 @@ static void a_server_that_starts_lets_nobody_go_at_once(void **state)
 	assert_true(renew(&there, "early", "h-2"));
 	assert_true(await_expiry("early", "h-1") >= loaded + 1000);
 	assert_int_equal(expired_at("early", "h-2"), 0);
-	assert_true(await_expiry("early", "h-2") >= loaded + 4000);
+	assert_true(await_expiry("early", "h-2") >= loaded + 8000);
 }
 
 static void *hold_leases(void *arg)
 {
-	test_sql(url, "BEGIN; LOCK TABLE registry.lease; SELECT pg_sleep(3); COMMIT");
+	test_sql(url, "BEGIN; LOCK TABLE registry.lease; DO $$BEGIN WHILE NOT EXISTS "
+		      "(SELECT FROM public.released) LOOP PERFORM pg_sleep(0.01); END LOOP; "
+		      "END$$; COMMIT");
 	return NULL;
 }
 
@@ -350,6 +355,7 @@ static void what_is_under_way_at_the_end_is_given_up(void **state)
 	put_node("last", "dead-1", 1000);
 	test_sql(url, "UPDATE registry.lease SET renewed_at = '2000-01-01' "
 		      "WHERE node_key = 'dead-1'");
+	test_sql(url, "CREATE TABLE public.released (n bigint)");
 	assert_int_equal(pthread_create(&holder, NULL, hold_leases, NULL), 0);
 	test_sql_await(url,
 		"SELECT count(*) FROM pg_locks WHERE relation = 'registry.lease'::regclass AND "
@@ -363,6 +369,7 @@ static void what_is_under_way_at_the_end_is_given_up(void **state)
 	assert_true(renew(&there, "last", "h-2"));
 	half_stop(&here);
 	half_stop(&there);
+	test_sql(url, "INSERT INTO public.released VALUES (1)");
 	pthread_join(holder, NULL);
 	half_start(&here, "here-3");
 	half_start(&there, "there-3");
