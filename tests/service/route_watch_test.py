@@ -1,6 +1,7 @@
 """WatchRoutes: what bridges are told to forget, whichever server it happened on."""
 
 import contextlib
+import itertools
 import threading
 import time
 
@@ -21,9 +22,11 @@ CLEANED = text(restAPIs=at(1), actions={
     "list": {"rest": "GET /list", "cache": {"ttl": 60, "clean": ["user.*", "?.all"]}},
     "get": {"rest": "GET /get/:id", "cache": {"ttl": 60, "clean": ["user.changed.**"]}},
     "put": {"rest": "PUT /get/:id"}})
+# Each mark has a rule of its own, so that one that comes late is not taken for the next.
+MARKS = [("default", "mark", f"GET /{i}") for i in range(20)]
 MARKED = text("mark", restAPIs=at(1), actions={
-    "mark": {"rest": "GET /mark", "cache": {"ttl": 60, "clean": "mark.*"}}})
-MARK = ("default", "mark", "GET /mark")
+    f"mark{i}": {"rest": f"GET /{i}", "cache": {"ttl": 60, "clean": f"mark.{i}"}}
+    for i in range(len(MARKS))})
 LIST, GET = ("default", "demo", "GET /list"), ("default", "demo", "GET /get/*")
 
 
@@ -190,6 +193,7 @@ class Cleaning:
         for server in servers:
             stack.callback(server.stop)
         self.bridges = [stack.enter_context(Bridge(server, stubs)) for server in servers]
+        self.marks = itertools.cycle(enumerate(MARKS))
 
     def publish(self, *names, space="default"):
         bridge = self.bridges[1]
@@ -203,8 +207,9 @@ class Cleaning:
     def mark(self, watch):
         """What was published before has been looked at."""
         before = len(watch.cleans())
-        self.publish("mark.end")
-        watch.until(lambda: MARK in watch.cleans()[before:])
+        i, mark = next(self.marks)
+        self.publish(f"mark.{i}")
+        watch.until(lambda: mark in watch.cleans()[before:])
 
     def cleaned(self, watch, *names, space="default"):
         """What these events clean."""
@@ -212,7 +217,7 @@ class Cleaning:
         before = len(watch.cleans())
         self.publish(*names, space=space)
         self.mark(watch)
-        return [c for c in watch.cleans()[before:] if c != MARK]
+        return [c for c in watch.cleans()[before:] if c not in MARKS]
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +293,7 @@ def test_with_the_first_rule_all_of_it_is_cleaned_once(cluster_url, stubs):
         cleaning = Cleaning(cluster_url, stubs, stack)
         watches = [stack.enter_context(bridge.watch()) for bridge in cleaning.bridges]
         cleaning.folder.put("mark.config.json", MARKED)
-        wait(watches, lambda w: MARK in w.cleans())
+        wait(watches, lambda w: set(MARKS) <= set(w.cleans()))
         cleaning.folder.put(FILE, CLEANED)
         wait(watches, lambda w: ("default", "demo") in w.services())
         # It has been looked from the first one on: this one is cleaned by events alone.
