@@ -219,7 +219,7 @@ class Hook:
     def __init__(self):
         self.reply = 200, {}, b'{"code":0,"msg":"ok"}'
         self.wait = None
-        self.upstream = programs.Upstream(self.answer)
+        self.upstream = programs.Upstream(self.answer, programs.free_port())
 
     def answer(self, _):
         if self.wait:
@@ -232,16 +232,18 @@ class Hook:
         return json.loads(self.upstream.requests.pop().body)
 
 
+SERVICE = {"server_name": "hooks", "service_name": "client_authentication", "uri": "/auth"}
+
+
 @pytest.fixture
 def hook(bridge, keys):
     """Registered for one test."""
     hook = Hook()
-    admin = {"Authorization": subjects.basic(keys["admin"])}
+    hook.admin = admin = {"Authorization": subjects.basic(keys["admin"])}
     with hook.upstream:
         for path, value in (
                 ("/v1/server/hooks/register", {"host": "127.0.0.1", "port": hook.upstream.port}),
-                ("/v1/service/registry", {"server_name": "hooks", "service_name": "client_authentication",
-                                          "uri": "/auth", "timeout_ms": 1000})):
+                ("/v1/service/registry", SERVICE)):
             assert bridge.post(path, value, admin).json()["retcode"] == 0
         yield hook
         if hook.wait:
@@ -314,6 +316,8 @@ def test_what_is_no_clear_yes_is_a_no(bridge, hook, reply):
 
 def test_a_hook_that_hangs_lets_nobody_in(bridge, hook):
     hook.wait = threading.Event()
+    assert bridge.post("/v1/service/registry", {**SERVICE, "timeout_ms": 1000},
+                       hook.admin).json()["retcode"] == 0
     answer = bridge.request("POST", GET)
     assert answer.json()["retcode"] == 100 and "time" in answer.json()["retmsg"].lower(), answer
 

@@ -43,7 +43,7 @@ def name_of(reply):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_node_that_does_not_answer_in_time(site, bridge, method):
     node = raw(site, hang)
-    name = site.serve(node, open=True, timeout=200)
+    name = site.serve(node, open=True, timeout=1000)
     reply = get(bridge, f"/api/{name}/", "Content-Length: 0", method=method)
     assert name_of(reply) == (504, "RequestTimeoutError")
     observe.wait_until(lambda: node.closed == 1)
@@ -79,14 +79,14 @@ def test_a_node_that_hangs_after_its_head_is_broken_off(site, bridge, head):
 
 
 def test_a_node_that_trickles_goes_on(site, bridge):
-    steps = 12
+    steps = 20
 
     def serve(connection, _):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % steps)
         for _ in range(steps):
-            threading.Event().wait(0.05)
+            threading.Event().wait(0.25)
             connection.sendall(b"x")
-    name = site.serve(raw(site, serve), open=True, timeout=60000, idleTimeout=500)
+    name = site.serve(raw(site, serve), open=True, timeout=60000, idleTimeout=4000)
     assert get(bridge, f"/api/{name}/")[2] == b"x" * steps
 
 
@@ -131,7 +131,9 @@ def test_a_node_that_is_well_again_is_asked_again(site, bridge):
         bridge, "endpoint taken again", address=f"127.0.0.1:{ill.port}"))
     before = len(ill.requests), len(well.requests)
     assert {get(bridge, f"/api/{name}/")[0] for _ in range(20)} == {200}
-    assert (len(ill.requests), len(well.requests)) == (before[0] + 10, before[1] + 10)
+    more = len(ill.requests) - before[0], len(well.requests) - before[1]
+    # Each thread of the bridge has a round of its own.
+    assert sum(more) == 20 and abs(more[0] - 10) <= 1
 
 
 def test_what_is_not_reached_is_left_alone(site, bridge):

@@ -30,13 +30,13 @@ def third_party():
         yield third_party
 
 
-def register(bridge, port):
+def register(bridge, port, **more):
     assert bridge.post("/v1/server/hooks/register",
                        {"host": "127.0.0.1", "port": port}).json()["retcode"] == 0
     for name in HOOKS:
         assert bridge.post("/v1/service/registry", {
             "server_name": "hooks", "service_name": name, "uri": "/" + name,
-            "timeout_ms": 1000}).json()["retcode"] == 0
+            **more}).json()["retcode"] == 0
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_one_that_hangs_or_is_not_there_is_100(ask, bridge, third, hook):
         raw_upstream.until_gone(connection)
         return True
     with raw_upstream.RawUpstream(hang) as raw:
-        register(bridge, raw.port)
+        register(bridge, raw.port, timeout_ms=1000)
         answer = json.loads(ask(hook))
         assert answer["code"] == 100 and f"127.0.0.1:{raw.port}" in answer["msg"]
     register(bridge, programs.free_port())

@@ -74,8 +74,9 @@ def test_server_sent_events_and_their_resumption(bridge, send, user):
         assert body.headers["content-type"].startswith(SSE) and body.headers["cache-control"] == "no-store"
         start, first = body.event()
         assert (start, json.loads(first)["unread"]) == ("0", "0") and "item" not in json.loads(first)
-        ids = [send(f"t{i}") for i in range(2)]
-        for i in range(2):
+        ids = []
+        for i in range(2):  # of those that come together each would say how many there are in all
+            ids.append(send(f"t{i}"))
             identity, text = body.event()
             said = json.loads(text)
             assert identity == said["cursor"] == ids[i]

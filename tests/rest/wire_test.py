@@ -47,7 +47,7 @@ def mixed(bridge):
     """Requests of all kinds, one behind the other, and the statuses that they get."""
     call = "POST /mw/call HTTP/1.1"  # of no service: the server refuses it
     parts = [
-        (request(bridge, "GET /readyz HTTP/1.1"), 200),
+        (request(bridge, "GET /mw/services HTTP/1.1"), 200),
         (request(bridge, call, f"Content-Length: {len(BODY)}", body=BODY), 400),
         (request(bridge, "OPTIONS /mw/call HTTP/1.1"), 204),
         (request(bridge, call, "Transfer-Encoding: chunked",

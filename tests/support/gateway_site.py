@@ -25,9 +25,9 @@ class Node(RawUpstream):
         self.open = threading.Event()
         self.open.set()
 
-    def answer(self, connection, _):
-        with self.lock:
-            number = len(self.requests)
+    def answer(self, connection, request):
+        with self.lock:  # others may have come since
+            number = 1 + next(i for i, one in enumerate(self.requests) if one is request)
         self.open.wait(programs.WAIT)
         body = b"%04d" % number
         lines = ["HTTP/1.1 200 OK", *self.headers, "Content-Length: 4", "", ""]

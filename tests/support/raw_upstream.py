@@ -19,7 +19,9 @@ class RawUpstream:
         self.requests = []  # as text, in the order of arrival
         self.written = 0
         self.closed = 0
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+        # Where it has listened nobody else does either, when it has ended.
+        self.listener = socket.create_server(("127.0.0.1", port or programs.free_port()),
+                                             backlog=4096)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
