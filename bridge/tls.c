@@ -116,7 +116,7 @@ static bool read_authorities(
 	return added > 0 || refuse(reason, ca, "holds no certificate of an authority");
 }
 
-static void log_read(const char *event, const struct identity *identity, const char *path)
+static void log_chain(const char *event, const struct identity *identity, const char *path)
 {
 	char expires[32];
 	struct tm tm;
@@ -130,8 +130,7 @@ static void log_read(const char *event, const struct identity *identity, const c
 }
 
 /* With one reference; NULL with the reason. The texts stay in files. */
-static struct identity *identity_read(
-	struct watched_file *files, const char *event, char reason[FILES_REASON_SIZE])
+static struct identity *identity_read(struct watched_file *files, char reason[FILES_REASON_SIZE])
 {
 	if (!files_read(files, TLS_FILES, reason))
 		return NULL;
@@ -143,19 +142,27 @@ static struct identity *identity_read(
 		files_forget(files, TLS_FILES);
 		return NULL;
 	}
+	return identity;
+}
+
+static void log_read(
+	const char *event, const struct identity *identity, const struct watched_file *files)
+{
 	if (identity->chain)
-		log_read(event, identity, files[TLS_CERT].path);
+		log_chain(event, identity, files[TLS_CERT].path);
 	else
 		log_event(LOG_INFO, event, LOG_TEXT("file", files[TLS_CA].path));
-	return identity;
 }
 
 bool tls_read(
 	struct watched_file files[TLS_FILES], const char *event, char reason[FILES_REASON_SIZE])
 {
-	struct identity *identity = identity_read(files, event, reason);
+	struct identity *identity = identity_read(files, reason);
+	if (!identity)
+		return false;
+	log_read(event, identity, files);
 	identity_drop(identity);
-	return identity != NULL;
+	return true;
 }
 
 /* --- the identity towards HTTP clients ------------------------------------------------------ */
@@ -179,13 +186,18 @@ static void put_identity(struct identity *identity)
 	identity_drop(old);
 }
 
+/* It is logged when it counts. */
 static bool read_http(const char *event, char reason[FILES_REASON_SIZE])
 {
-	struct identity *identity = identity_read(http.files, event, reason);
+	struct identity *identity = identity_read(http.files, reason);
 	files_forget(http.files, TLS_FILES);
-	if (identity)
-		put_identity(identity);
-	return identity != NULL;
+	if (!identity)
+		return false;
+	atomic_fetch_add(&identity->references, 1);
+	put_identity(identity);
+	log_read(event, identity, http.files);
+	identity_drop(identity);
+	return true;
 }
 
 bool tls_open(const char *cert, const char *key, const char *client_ca)
