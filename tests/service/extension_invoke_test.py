@@ -17,7 +17,7 @@ import raw_upstream
 from extensions import Extension, answer
 
 URN = 'sn:cn:yrk:default:function:0@"demo"@ü:latest'
-TIMEOUT_MS = 1500
+TIMEOUT_MS = 4000
 
 
 @pytest.fixture(scope="module")
@@ -252,24 +252,6 @@ def test_a_caller_that_goes_leaves_the_extensions_alone(function, trace_id):
     held.let_go()
     assert function.rows(trace_id, 1) == [["slow", "ok"]]
     assert function.outcomes() == {"slow": "OK"}
-
-
-def test_an_extension_has_64_invocations_under_way_at_most(function, trace_id):
-    held = Held()
-    slow = function.add("slow", held)
-    good = function.add("good")
-    for _ in range(64):
-        function.invoke(trace_id=trace_id, wait_ms=0)
-    observe.wait_until(lambda: len(good.told()) == 64)
-    out = {e.name: e for e in function.invoke(trace_id=trace_id, wait_ms=0).extensions}
-    assert out["slow"].outcome == function.m.INVOCATION_OUTCOME_OVERLOADED
-    assert out["slow"].error == "64 invocations are waiting for its answer"
-    held.let_go()
-    rows = function.rows(trace_id, 130)
-    assert rows.count(["slow", "ok"]) == 64 and rows.count(["slow", "overloaded"]) == 1
-    assert rows.count(["good", "ok"]) == 65
-    assert len(slow.told()) == 64
-    assert function.outcomes()["slow"] == "OK"
 
 
 # --- what they answer --------------------------------------------------------------------------
@@ -512,6 +494,25 @@ def test_extensions_are_reached_whatever_the_egress_policy_says_of_loopback(data
         assert refusal(lambda: function.stub.Call(m.CallRequest(
             service="loop", action="x")))[0] == "PERMISSION_DENIED"
         assert len(extension.requests) == 1
+
+
+def test_an_extension_has_64_invocations_under_way_at_most(database, stubs, trace_id):
+    with another(database, stubs, "--extension-timeout-ms", "60000") as (_, function):
+        held = Held()
+        slow = function.add("slow", held)
+        good = function.add("good")
+        for _ in range(64):
+            function.invoke(trace_id=trace_id, wait_ms=0)
+        observe.wait_until(lambda: len(good.told()) == 64)
+        out = {e.name: e for e in function.invoke(trace_id=trace_id, wait_ms=0).extensions}
+        assert out["slow"].outcome == function.m.INVOCATION_OUTCOME_OVERLOADED
+        assert out["slow"].error == "64 invocations are waiting for its answer"
+        held.let_go()
+        rows = function.rows(trace_id, 130)
+        assert rows.count(["slow", "ok"]) == 64 and rows.count(["slow", "overloaded"]) == 1
+        assert rows.count(["good", "ok"]) == 65
+        assert len(slow.told()) == 64
+        assert function.outcomes()["slow"] == "OK"
 
 
 def test_a_server_that_ends_does_not_wait_long_and_says_so(database, stubs, trace_id):
