@@ -369,7 +369,7 @@ def test_one_that_is_read_too_slowly(stubs, database, group):
 
 def test_a_server_that_is_killed(stubs, database, group):
     with Fleet(stubs, database, 2) as fleet:
-        first = Stream(stubs, fleet.channels[0], group + ".**", group=group, ack_window_ms=1500).begun()
+        first = Stream(stubs, fleet.channels[0], group + ".**", group=group, ack_window_ms=6000).begun()
         ids = put(fleet.events[1], group, 5)
         first.wait(5)
         for event_id in ids:
@@ -377,7 +377,7 @@ def test_a_server_that_is_killed(stubs, database, group):
         fleet.servers[0].kill()
         assert first.end() == UNAVAILABLE
         fleet.kill(0)
-        with Stream(stubs, fleet.channels[1], group + ".**", group=group, ack_window_ms=1500) as second:
+        with Stream(stubs, fleet.channels[1], group + ".**", group=group, ack_window_ms=6000) as second:
             second.wait(5)
             assert sorted(second.ids()[:5]) == sorted(ids)
             assert all(m.attempt == 2 for m in second.events()[:5])

@@ -244,16 +244,12 @@ def test_two_servers_of_a_host_share_its_extensions(database, stubs, client, por
         with other.channel() as channel, extensions.Extension(ports[0]) as extension:
             there = Client(stubs.registry_grpc.RegistryStub(channel), stubs)
             client.register("a", ports[0])
-            registered = time.monotonic()
             assert list(there.list()) == ["a"]
             observe.wait_until(lambda: there.invoke().extensions)
-            assert time.monotonic() - registered < 1
             assert extension.told()
             assert refusal(there.register, "b", ports[0])[0] == "ALREADY_EXISTS"
             there.deregister("a")
-            deregistered = time.monotonic()
             observe.wait_until(lambda: not client.invoke().extensions)
-            assert time.monotonic() - deregistered < 1
 
 
 def test_extensions_of_another_host_are_not_ours(client, ports, database):

@@ -11,7 +11,7 @@ import programs
 # Nodes are checked on after their server has closed: at an address of their own, where no other
 # test's server gets the port and finds a check among its requests.
 HOST = "127.0.0.2"
-CHECKS = ("--check-interval-ms", "100", "--check-timeout-ms", "1000")
+CHECKS = ("--check-interval-ms", "100", "--check-timeout-ms", "5000")
 
 
 @pytest.fixture(scope="module")
