@@ -47,7 +47,7 @@ def carrier(stubs, channel):
 @pytest.fixture
 def dingtalk(carrier, party):
     carrier.put({"url": party.url("/robot/send")}, {"access_token": TOKEN, "secret": SECRET},
-                kind="dingtalk", timeout_ms=1000, schedule_ms=[3600000])
+                kind="dingtalk", timeout_ms=3000, schedule_ms=[3600000])
     carrier.recipients(ann="13800000001", bob="13800000002", eve="13800000003")
     return carrier
 
@@ -55,7 +55,7 @@ def dingtalk(carrier, party):
 @pytest.fixture
 def wechat(carrier, party):
     carrier.put({"url": party.url("/cgi-bin/webhook/send")}, {"key": KEY}, kind="wechat",
-                timeout_ms=1000, schedule_ms=[3600000])
+                timeout_ms=3000, schedule_ms=[3600000])
     carrier.recipients(ann="ann.wu", bob="bob", eve="eve")
     return carrier
 

@@ -287,7 +287,7 @@ def test_attachments_in_memory_are_bounded(notices):
         sink.say["RCPT"] = stay
         name = "mail"
         notices.stub.PutChannel(notices.m.PutChannelRequest(
-            channel=name, concurrency=8, timeout_ms=700, schedule_ms=[3_600_000], settings=json.dumps(
+            channel=name, concurrency=8, timeout_ms=2500, schedule_ms=[3_600_000], settings=json.dumps(
                 {"host": "127.0.0.1", "port": sink.port, "security": "none", "from": "a@example.org"})))
         for user in USERS[:4]:
             notices.sender.put_recipient(user, mail=f"{user}@example.org")

@@ -46,7 +46,7 @@ class Pager(carrying.Carrier):
 
     def open(self, secrets=None, schedule_ms=(50, 3600000), **settings):
         return self.put({"service": self.name, **settings}, secrets, kind="service",
-                        schedule_ms=schedule_ms, timeout_ms=1000)
+                        schedule_ms=schedule_ms, timeout_ms=3000)
 
     def report(self, token, *reports):
         body = json.dumps(reports).encode()

@@ -71,7 +71,7 @@ class Aliyun:
         number = form["PhoneNumbers"]
         self.sent.append(form)
         if number == "hang":
-            time.sleep(5)  # beyond the channel's timeout: the provider has taken it
+            time.sleep(8)  # beyond the channel's timeout: the provider has taken it
         if number == "page":
             return 502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>"
         if number == "limit" and len([f for f in self.sent if f["PhoneNumbers"] == number]) == 1:
@@ -113,7 +113,7 @@ class Sms:
         self.settings["question"]["request"]["url"] = aliyun.url
         self.settings.update({"askMs": 200}, **changes)
         self.notice, self.m, self.aliyun = notice, stubs.notice, aliyun
-        self.put(schedule_ms=[100] * 5, timeout_ms=1000)
+        self.put(schedule_ms=[100] * 5, timeout_ms=3000)
         notice.PutTemplate(self.m.PutTemplateRequest(
             template="code", channel="sms", required=["code"], variants=[
                 self.m.TemplateVariant(body="{{code}}", provider_template="SMS_1")]))
@@ -212,7 +212,7 @@ def test_what_the_provider_refuses_has_failed(sms):
 
 def test_what_the_provider_does_not_know_may_be_sent_again_if_the_settings_say_so(sms):
     sms.settings["absent"] = "waiting"
-    sms.put(schedule_ms=[100], timeout_ms=1000)
+    sms.put(schedule_ms=[100], timeout_ms=3000)
     forgotten = sms.aliyun.details
     sms.aliyun.details = lambda form: (sms.aliyun.sent.clear(), forgotten(form))[1]
     sms.aliyun.status["page"] = 3
@@ -227,7 +227,7 @@ def test_what_the_provider_does_not_know_may_be_sent_again_if_the_settings_say_s
 
 def test_reports_are_taken_in_aliyuns_form(sms, bridge):
     sms.settings["askSent"] = False
-    token = sms.put(schedule_ms=[100], timeout_ms=1000).receipt_token
+    token = sms.put(schedule_ms=[100], timeout_ms=3000).receipt_token
     good, bad = sms.send("13800000002"), sms.send("13800000003")
     good, bad = sms.wait(good, "SENT"), sms.wait(bad, "SENT")
     reports = [{"phone_number": d.address, "success": d is good, "biz_id": d.message_id,
