@@ -1,10 +1,12 @@
 """The command line against a server that asks who calls: logins that are kept, and keys."""
 
 import contextlib
+import ctypes
 import json
 import os
 import pty
 import re
+import select
 import signal
 import stat
 import subprocess
@@ -102,9 +104,18 @@ class Terminal:
                       {**CLEAN, "XDG_CONFIG_HOME": home.folder})
         self.seen = ""
 
+    def read(self):
+        """What it shows next; "" at its end, where a terminal fails with EIO."""
+        assert select.select([self.terminal], [], [], programs.WAIT)[0], f"hangs: {self.seen}"
+        with contextlib.suppress(OSError):
+            return os.read(self.terminal, 4096).decode()
+        return ""
+
     def read_until(self, words):
         while words not in self.seen:
-            self.seen += os.read(self.terminal, 4096).decode()
+            shown = self.read()
+            assert shown, f"ended: {self.seen}"
+            self.seen += shown
 
     def type(self, words):
         os.write(self.terminal, words.encode())
@@ -119,9 +130,8 @@ class Terminal:
         self.type(words + "\n")
 
     def end(self):
-        with contextlib.suppress(OSError):  # EIO at its end
-            while chunk := os.read(self.terminal, 4096):
-                self.seen += chunk.decode()
+        while shown := self.read():
+            self.seen += shown
         os.close(self.terminal)
         return os.waitpid(self.pid, 0)[1]
 
@@ -158,6 +168,16 @@ def test_an_interrupted_password_leaves_the_terminal_as_it_was(home):
         assert os.WTERMSIG(os.waitpid(terminal.pid, 0)[1]) == signal.SIGINT
         assert terminal.echoes()
     os.close(terminal.terminal)
+
+
+def test_a_signal_that_another_thread_catches_interrupts_too(home):
+    terminal = Terminal(home, "login", "bob")
+    terminal.read_until("Password of bob: ")
+    observe.wait_until(lambda: not terminal.echoes())
+    for thread in map(int, os.listdir(f"/proc/{terminal.pid}/task")):
+        if thread != terminal.pid:
+            ctypes.CDLL(None).tgkill(terminal.pid, thread, signal.SIGINT)
+    assert os.WTERMSIG(terminal.end()) == signal.SIGINT
 
 
 # --- logins --------------------------------------------------------------------------------------
