@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import observe
 import programs
 
 PATH = "/v1/server/demo/get"
@@ -103,13 +104,6 @@ class Passage:
             end.close()
 
 
-def until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 def test_connections_that_the_server_retires_cost_no_call(database, transport):
     server = programs.Server(database.url, "--connection-age-ms", "100")
@@ -118,9 +112,9 @@ def test_connections_that_the_server_retires_cost_no_call(database, transport):
     try:
         bridge.post("/v1/server/demo/register", {"host": "127.0.0.1", "port": 8000})
         with Load(bridge) as load:
-            until(lambda: load.good >= 1000 or load.bad)
+            observe.wait_until(lambda: load.good >= 1000 or load.bad)
             end = time.monotonic() + 2  # twenty ages of a connection
-            until(lambda: time.monotonic() > end or load.bad)
+            observe.wait_until(lambda: time.monotonic() > end or load.bad)
         assert not load.bad, bridge.log_text()
     finally:
         bridge.stop()
@@ -135,16 +129,16 @@ def test_a_server_that_was_killed_is_found_again(database):
     try:
         bridge.post("/v1/server/demo/register", {"host": "127.0.0.1", "port": 8000})
         with Load(bridge) as load:
-            until(lambda: load.good > 100)
+            observe.wait_until(lambda: load.good > 100)
             server.kill()
-            until(lambda: load.bad > 100)
+            observe.wait_until(lambda: load.bad > 100)
             server = programs.Server(database.url, "--listen", address)
             before = load.good
-            until(lambda: load.good > before + 100)
-            until(lambda: bridge.get("/readyz").status == 200)
+            observe.wait_until(lambda: load.good > before + 100)
+            observe.wait_until(lambda: bridge.get("/readyz").status == 200)
         # Ready means that all threads are connected: nothing fails any more.
         with Load(bridge) as again:
-            until(lambda: again.good > 500)
+            observe.wait_until(lambda: again.good > 500)
         assert not again.bad
     finally:
         bridge.stop()
@@ -161,15 +155,15 @@ def test_it_is_ready_only_with_the_server_behind_every_thread(server, registry, 
             return {bridge.post(PATH, {}).json()["retcode"] == 0 for _ in range(8)}
 
         try:
-            until(lambda: len(passage.pairs) == 2)
+            observe.wait_until(lambda: len(passage.pairs) == 2)
             assert answers() == {True}
             assert bridge.get("/readyz").status == 200
             passage.shut = True
             passage.cut(passage.pairs[0])
-            until(lambda: answers() == {True, False})
+            observe.wait_until(lambda: answers() == {True, False})
             assert {bridge.get("/readyz").status for _ in range(8)} == {503}
             passage.shut = False
-            until(lambda: bridge.get("/readyz").status == 200)
+            observe.wait_until(lambda: bridge.get("/readyz").status == 200)
             assert answers() == {True}
         finally:
             bridge.stop()

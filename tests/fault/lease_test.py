@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import threading
-import time
 
 import grpc
 import pytest
 
+import observe
 import postgres
 import programs
 
@@ -32,13 +32,6 @@ def database(cluster):
 @pytest.fixture
 def m(stubs):
     return stubs.registry
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def register(registry, m, name, lease=LEASE):
@@ -93,19 +86,19 @@ def test_killing_the_server_that_takes_the_heartbeats_takes_no_node_along(databa
             for client in clients:
                 register(registry, m, client.name_of_node)
                 client.start()
-            wait_until(lambda: all(client.beats > 3 for client in clients))
+            observe.wait_until(lambda: all(client.beats > 3 for client in clients))
             servers[0].kill()
             # Who stops now goes later than anybody who would go for the kill.
             register(registry, m, "dead-1")
-            wait_until(lambda: expired(database))
+            observe.wait_until(lambda: expired(database))
             beats = max(client.beats for client in clients)
-            wait_until(lambda: all(client.beats > beats + BEATS for client in clients))
+            observe.wait_until(lambda: all(client.beats > beats + BEATS for client in clients))
             assert expired(database) == {"dead-1"}
             listed = registry.ListNodes(m.ListNodesRequest(service="faults")).nodes
             assert len(listed) == len(clients) and not any(c.not_found for c in clients)
             for client in clients:
                 client.stop()
-            wait_until(lambda: len(expired(database)) == len(clients) + 1)
+            observe.wait_until(lambda: len(expired(database)) == len(clients) + 1)
     finally:
         servers[0].stop()
         servers[1].stop()
@@ -129,8 +122,8 @@ def test_both_servers_away_for_a_while_take_no_node_along(database, stubs, m):
         servers[1].wait_ready()
         client.start()
         servers[0].wait_ready()
-        wait_until(lambda: "dead-1" in expired(database))
-        wait_until(lambda: client.beats > 3 * BEATS)
+        observe.wait_until(lambda: "dead-1" in expired(database))
+        observe.wait_until(lambda: client.beats > 3 * BEATS)
         assert expired(database) == {"dead-1"} and not client.not_found
         client.stop()
     finally:
@@ -149,25 +142,25 @@ def test_postgresql_away_for_longer_than_a_lease_takes_no_node_along(cluster, da
             for client in clients:
                 register(registry, m, client.name_of_node)
                 client.start()
-            wait_until(lambda: all(client.beats > 2 for client in clients))
+            observe.wait_until(lambda: all(client.beats > 2 for client in clients))
             register(registry, m, "dead-1")
             beats = min(client.beats for client in clients)
             if how == "killed":
                 cluster.kill()
             else:
                 freeze(cluster, signal.SIGSTOP)
-            wait_until(lambda: all(client.beats > beats + 2 * BEATS for client in clients))
+            observe.wait_until(lambda: all(client.beats > beats + 2 * BEATS for client in clients))
             if how == "killed":
                 cluster.start()
             else:
                 freeze(cluster, signal.SIGCONT)
-            wait_until(lambda: expired(database))
+            observe.wait_until(lambda: expired(database))
             beats = max(client.beats for client in clients)
-            wait_until(lambda: all(client.beats > beats + BEATS for client in clients))
+            observe.wait_until(lambda: all(client.beats > beats + BEATS for client in clients))
             assert expired(database) == {"dead-1"} and not any(c.not_found for c in clients)
             for client in clients:
                 client.stop()
-            wait_until(lambda: len(expired(database)) == len(clients) + 1)
+            observe.wait_until(lambda: len(expired(database)) == len(clients) + 1)
     finally:
         for server in servers:
             server.stop()

@@ -6,6 +6,7 @@ import time
 import grpc
 import pytest
 
+import observe
 import postgres
 import programs
 
@@ -22,13 +23,6 @@ def database(cluster):
         yield database
         if cluster.process.poll() is not None:
             cluster.start()
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def try_register(registry, m, name, timeout=5):
@@ -56,16 +50,16 @@ def test_away_at_the_start_gone_and_back(cluster, database, stubs):
             cluster.start()
             server.wait_ready()
             assert try_register(registry, m, "first") == grpc.StatusCode.OK
-            wait_until(lambda: bridge.get("/readyz").status == 200)
+            observe.wait_until(lambda: bridge.get("/readyz").status == 200)
 
             cluster.kill()
-            wait_until(lambda: bridge.get("/readyz").status == 503)
+            observe.wait_until(lambda: bridge.get("/readyz").status == 503)
             # What is loaded is still answered; what would change it is refused at once.
             assert registry.GetServer(m.GetServerRequest(server_name="first")).data.port == 1
             assert try_register(registry, m, "second") == grpc.StatusCode.UNAVAILABLE
             cluster.start()
-            wait_until(lambda: try_register(registry, m, "third") == grpc.StatusCode.OK)
-            wait_until(lambda: bridge.get("/readyz").status == 200)
+            observe.wait_until(lambda: try_register(registry, m, "third") == grpc.StatusCode.OK)
+            observe.wait_until(lambda: bridge.get("/readyz").status == 200)
             assert registry.GetServer(m.GetServerRequest(server_name="third")).data.port == 1
     finally:
         bridge.stop()
@@ -124,11 +118,11 @@ def test_killing_postgresql_under_load_loses_nothing_acknowledged(cluster, datab
                 load.start()
             for _ in range(3):
                 count = sum(len(load.acknowledged) for load in loads)
-                wait_until(lambda: sum(len(l.acknowledged) for l in loads) > count + 200)
+                observe.wait_until(lambda: sum(len(l.acknowledged) for l in loads) > count + 200)
                 cluster.kill()
                 cluster.start()
             count = sum(len(load.acknowledged) for load in loads)
-            wait_until(lambda: sum(len(l.acknowledged) for l in loads) > count + 200)
+            observe.wait_until(lambda: sum(len(l.acknowledged) for l in loads) > count + 200)
             for load in loads:
                 load.stopping.set()
             for load in loads:
@@ -155,7 +149,7 @@ def test_killing_the_server_under_load_loses_nothing_acknowledged(database, stub
             loads = [Load(registry, m, f"s{round_number}-{i}") for i in range(16)]
             for load in loads:
                 load.start()
-            wait_until(lambda: sum(len(l.acknowledged) for l in loads) > 200)
+            observe.wait_until(lambda: sum(len(l.acknowledged) for l in loads) > 200)
             server.kill()
             for load in loads:
                 load.stopping.set()
@@ -177,6 +171,6 @@ def test_a_server_drains_on_sigterm(database, stubs):
             registry.RegisterService(m.RegisterServiceRequest(server_name="slow",
                                                               service_name="x", uri="/"))
             future = registry.Call.future(m.CallRequest(service="slow", action="x"))
-            wait_until(lambda: slow.requests)
+            observe.wait_until(lambda: slow.requests)
             assert server.stop() == 0
             assert future.result().result == "1"

@@ -49,13 +49,6 @@ def own_server(database):
         server.process.stdout.close()
 
 
-def until(condition):
-    deadline = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.02)
-
-
 def in_progress(bridge):
     return bridge.get("/trial/streams").json()["inProgress"]
 
@@ -251,7 +244,7 @@ def test_a_slow_reader_holds_up_its_own_stream_only(trial_server):
     try:
         before = observe.rss(bridge)
         with Reader(bridge, request, receive_buffer=65536) as slow:
-            until(lambda: in_progress(bridge) == 1)
+            observe.wait_until(lambda: in_progress(bridge) == 1)
             # Others get twice as much meanwhile, and the slow one goes no further by itself.
             assert bridge.get(f"/trial/count?count={2 * count}").body.endswith(OK + b"}]")
             assert in_progress(bridge) == 1
@@ -272,7 +265,7 @@ def test_a_client_that_vanishes_frees_its_stream(quiet_bridge, accept, path):
     with Reader(quiet_bridge, head("GET", path, f"Accept: {accept}")) as r:
         r.head()
         assert in_progress(quiet_bridge) == 1
-    until(lambda: in_progress(quiet_bridge) == 0)
+    observe.wait_until(lambda: in_progress(quiet_bridge) == 0)
 
 
 @pytest.mark.parametrize("start", [
@@ -283,10 +276,10 @@ def test_a_client_that_vanishes_frees_its_upload(trial_bridge, start):
     with Reader(trial_bridge) as r:
         sender = threading.Thread(target=r.try_send, args=(start,), daemon=True)
         sender.start()
-        until(lambda: in_progress(trial_bridge) == 1)
+        observe.wait_until(lambda: in_progress(trial_bridge) == 1)
         r.socket.shutdown(socket.SHUT_RDWR)
         sender.join()
-    until(lambda: in_progress(trial_bridge) == 0)
+    observe.wait_until(lambda: in_progress(trial_bridge) == 0)
 
 
 # --- what ends a stream from behind -----------------------------------------------------------
@@ -366,7 +359,7 @@ def test_lines_may_be_cut_anywhere(trial_bridge):
 def test_an_error_names_the_line(trial_bridge, body, message):
     answer = trial_bridge.request("POST", "/trial/sum", body)
     assert answer.status == 400 and answer.json()["message"].startswith(message)
-    until(lambda: in_progress(trial_bridge) == 0)
+    observe.wait_until(lambda: in_progress(trial_bridge) == 0)
 
 
 def test_a_refusal_of_the_server_is_the_answer(trial_bridge):
@@ -438,13 +431,13 @@ def test_a_server_that_takes_no_more_holds_up_the_upload(trial_bridge):
                 time.sleep(0.01)
         # A reset, since an end would wait behind what nobody takes.
         r.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    until(lambda: in_progress(trial_bridge) == 0)
+    observe.wait_until(lambda: in_progress(trial_bridge) == 0)
 
 
 def test_an_early_end_is_answered_when_the_rest_is_small(trial_bridge):
     with Reader(trial_bridge, head("POST", "/trial/sum", "Transfer-Encoding: chunked")) as r:
         r.send(chunk(b'{"number":-1}\n'))
-        until(lambda: in_progress(trial_bridge) == 0)
+        observe.wait_until(lambda: in_progress(trial_bridge) == 0)
         r.send(chunk(b'{"number":1}\n' * 100) + b"0\r\n\r\n")
         status, _ = r.head()
         assert status == 400
@@ -457,7 +450,7 @@ def test_an_early_end_is_answered_when_the_rest_is_large(trial_bridge):
     with Reader(trial_bridge) as r:
         r.send(head("POST", "/trial/upload/x?limit=1", "Content-Length: 16001000"))
         r.send(bytes(1000))
-        until(lambda: in_progress(trial_bridge) == 0)
+        observe.wait_until(lambda: in_progress(trial_bridge) == 0)
         for _ in range(250):  # more than sockets hold; the bridge takes it for 10 seconds
             r.send(bytes(64000))
         status, _ = r.head()
@@ -469,7 +462,7 @@ def test_an_early_end_closes_when_the_rest_takes_long(trial_bridge):
     with Reader(trial_bridge) as r:
         r.send(head("POST", "/trial/upload/x?limit=1", "Content-Length: 1000000000000"))
         r.send(bytes(100000))
-        until(lambda: in_progress(trial_bridge) == 0)
+        observe.wait_until(lambda: in_progress(trial_bridge) == 0)
         with pytest.raises(OSError):
             while True:
                 r.send(bytes(10000))

@@ -10,12 +10,12 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 
 import grpc
 import pytest
 
 import certificates
+import observe
 import programs
 
 
@@ -81,13 +81,6 @@ def serial(bridge, context):
     with contextlib.closing(connect(bridge, context)) as connection:
         connection.connect()
         return connection.sock.getpeercert()["serialNumber"]
-
-
-def wait_for(condition):
-    until = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < until, "did not come to pass"
-        time.sleep(0.02)
 
 
 class Gate:
@@ -208,7 +201,7 @@ def test_a_client_that_vanishes_frees_its_stream(streams, authority, path):
         connection.getresponse().fp.readline()
         assert in_progress() == 1
         connection.sock.close()
-    wait_for(lambda: in_progress() == 0)
+    observe.wait_until(lambda: in_progress() == 0)
 
 
 def test_noise_at_the_port_hurts_nobody(secure, authority):
@@ -249,7 +242,7 @@ def test_new_files_are_used_for_new_connections_while_the_old_ones_go_on(server,
         assert gate.arrived.wait(programs.WAIT)
         assert old.sock.getpeercert()["serialNumber"] == pair.serial
         pair.become(new)
-        wait_for(lambda: serial(bridge, context) == new.serial)
+        observe.wait_until(lambda: serial(bridge, context) == new.serial)
         gate.open.set()
         assert programs.Answer(old.getresponse()).json()["result"] == "done"
         assert ask(old).status == 200
@@ -272,11 +265,11 @@ def test_broken_new_files_leave_the_old_ones_in_use(server, authority, file, con
         else:
             certificates.replace(path, certificates.read(authority.issue("other").key)
                                  if content == "other" else content)
-        wait_for(lambda: sentence.format(path) in bridge.log_text())
+        observe.wait_until(lambda: sentence.format(path) in bridge.log_text())
         assert serial(bridge, authority.context()) == before
         certificates.replace(path, good)
         bridge.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "certificates reloaded" in bridge.log_text())
+        observe.wait_until(lambda: "certificates reloaded" in bridge.log_text())
 
 
 def test_new_authorities_of_clients_count_for_new_connections(server, authority, stranger):
@@ -289,7 +282,7 @@ def test_new_authorities_of_clients_count_for_new_connections(server, authority,
         def is_let_in():
             with contextlib.suppress(OSError, http.client.HTTPException):
                 return ask_once(bridge, context).status == 200
-        wait_for(is_let_in)
+        observe.wait_until(is_let_in)
         assert "certificates reloaded" in bridge.log_text()
         with pytest.raises((OSError, http.client.HTTPException)):
             ask_once(bridge, authority.context(authority.issue("client")))
@@ -395,8 +388,9 @@ def test_calls_in_progress_survive_new_files_towards_the_server(database, author
             assert looped(bridge) == 400
             client.become(stranger.issue("client", "DNS:other"))
             bridge.process.send_signal(signal.SIGHUP)
-            wait_for(lambda: f'"certificates reloaded" file={client.cert}' in bridge.log_text())
-            wait_for(lambda: all(looped(bridge) == 404 for _ in range(4)))
+            reloaded = f'"certificates reloaded" file={client.cert}'
+            observe.wait_until(lambda: reloaded in bridge.log_text())
+            observe.wait_until(lambda: all(looped(bridge) == 404 for _ in range(4)))
             gate_open.set()
             assert waiting.result().json()["result"] == "done"
 
@@ -411,7 +405,7 @@ def test_streams_in_progress_survive_them_too(database, authority):
             listening = connection.getresponse()
             before = json.loads(listening.fp.readline() and listening.fp.readline())
             bridge.process.send_signal(signal.SIGHUP)
-            wait_for(lambda: "certificates reloaded" in bridge.log_text())
+            observe.wait_until(lambda: "certificates reloaded" in bridge.log_text())
             assert bridge.post("/trial/ring", {}).status == 200
             while not (line := listening.fp.readline()).startswith(b"{"):
                 pass

@@ -6,6 +6,7 @@ import time
 import grpc
 import pytest
 
+import observe
 import programs
 
 # Nodes are checked on after their server has closed: at an address of their own, where no other
@@ -19,13 +20,6 @@ def server(database):
     server = programs.Server(database.url, *CHECKS)
     yield server
     server.stop()
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def answer(request):
@@ -61,19 +55,19 @@ def test_a_server_without_listener_is_unavailable_until_it_is_there(registry, st
     m = stubs.registry
     port = programs.free_port()
     register(registry, m, "absent", port)
-    wait_until(lambda: not is_available(registry, m, "absent"))
+    observe.wait_until(lambda: not is_available(registry, m, "absent"))
     assert call(registry, m, "absent") == grpc.StatusCode.UNAVAILABLE
     node, = nodes(registry, m, "absent")
     assert (node.health, node.available) == (m.NODE_HEALTH_FAILING, False)
     assert node.health_reason == "connection refused"
     assert abs(node.health_time.seconds - time.time()) < 600
     with programs.Upstream(answer, port, HOST):
-        wait_until(lambda: is_available(registry, m, "absent"))
+        observe.wait_until(lambda: is_available(registry, m, "absent"))
         assert call(registry, m, "absent") == grpc.StatusCode.OK
         node, = nodes(registry, m, "absent")
         assert (node.health, node.available, node.health_reason) == (
             m.NODE_HEALTH_PASSING, True, "")
-    wait_until(lambda: not is_available(registry, m, "absent"))
+    observe.wait_until(lambda: not is_available(registry, m, "absent"))
 
 
 def test_calls_go_only_to_nodes_that_pass(registry, stubs):
@@ -85,10 +79,10 @@ def test_calls_go_only_to_nodes_that_pass(registry, stubs):
         registry.RegisterNode(m.RegisterNodeRequest(service="several", node="other-1",
                                                     host=HOST, port=other.port,
                                                     check_path="/up"))
-        wait_until(lambda: all(n.health == m.NODE_HEALTH_PASSING
-                               for n in nodes(registry, m, "several")))
+        observe.wait_until(lambda: all(n.health == m.NODE_HEALTH_PASSING
+                                       for n in nodes(registry, m, "several")))
         broken.append(True)
-        wait_until(lambda: nodes(registry, m, "several")[1].health_reason == "status 503")
+        observe.wait_until(lambda: nodes(registry, m, "several")[1].health_reason == "status 503")
         before = sum(r.path == "/go" for r in other.requests)
         assert [call(registry, m, "several") for _ in range(20)] == [grpc.StatusCode.OK] * 20
         assert sum(r.path == "/go" for r in other.requests) == before
@@ -100,7 +94,7 @@ def test_a_check_obeys_the_egress_policy(server, registry, stubs):
     m = stubs.registry
     host, port = server.address.rsplit(":", 1)
     register(registry, m, "inward", int(port), host)
-    wait_until(lambda: nodes(registry, m, "inward")[0].health == m.NODE_HEALTH_FAILING)
+    observe.wait_until(lambda: nodes(registry, m, "inward")[0].health == m.NODE_HEALTH_FAILING)
     assert nodes(registry, m, "inward")[0].health_reason == "address refused by egress policy"
 
 
@@ -110,7 +104,7 @@ def test_a_node_that_wants_no_check_gets_none(registry, stubs):
                                                 port=programs.free_port(),
                                                 check=m.NODE_CHECK_NONE))
     register(registry, m, "checked", programs.free_port())
-    wait_until(lambda: not is_available(registry, m, "checked"))
+    observe.wait_until(lambda: not is_available(registry, m, "checked"))
     node, = nodes(registry, m, "unchecked")
     assert (node.health, node.available) == (m.NODE_HEALTH_UNSPECIFIED, True)
     assert not node.HasField("health_time")
@@ -130,11 +124,11 @@ def test_with_protection_a_service_whose_nodes_all_fail_still_answers(cluster_ur
         registry.RegisterNode(m.RegisterNodeRequest(service="protected", node="n-1",
                                                     host=HOST, port=up.port,
                                                     check_path="/up"))
-        wait_until(lambda: all(n.health == m.NODE_HEALTH_FAILING
-                               for n in nodes(registry, m, "protected")))
+        observe.wait_until(lambda: all(n.health == m.NODE_HEALTH_FAILING
+                                       for n in nodes(registry, m, "protected")))
         assert is_available(registry, m, "protected")
         assert all(n.available for n in nodes(registry, m, "protected"))
-        wait_until(lambda: call(registry, m, "protected") == grpc.StatusCode.OK)
+        observe.wait_until(lambda: call(registry, m, "protected") == grpc.StatusCode.OK)
 
 
 def test_the_nodes_of_a_server_that_is_killed_are_taken_over(cluster_url, stubs):
@@ -152,10 +146,11 @@ def test_the_nodes_of_a_server_that_is_killed_are_taken_over(cluster_url, stubs)
 
             def health():
                 return {n.health for n in registry.ListNodes(m.ListNodesRequest()).nodes}
-            wait_until(lambda: database.rows("SELECT count(*) FROM registry.member") == [["2"]])
-            wait_until(lambda: health() == {m.NODE_HEALTH_PASSING})
+            observe.wait_until(
+                lambda: database.rows("SELECT count(*) FROM registry.member") == [["2"]])
+            observe.wait_until(lambda: health() == {m.NODE_HEALTH_PASSING})
             first.kill()
-        wait_until(lambda: health() == {m.NODE_HEALTH_FAILING})
+        observe.wait_until(lambda: health() == {m.NODE_HEALTH_FAILING})
         authors = database.rows("SELECT DISTINCT caller_address FROM registry.change"
                                 " WHERE value->>'health' = 'failing'")
         assert authors == [[database.rows("SELECT name FROM registry.member"
@@ -166,7 +161,8 @@ def test_a_server_that_ends_or_checks_nothing_is_no_member(cluster_url):
     with programs.Database(cluster_url) as database:
         idle = programs.Server(database.url)
         checking = programs.Server(database.url, *CHECKS)
-        wait_until(lambda: database.rows("SELECT count(*) FROM registry.member") == [["1"]])
+        observe.wait_until(
+            lambda: database.rows("SELECT count(*) FROM registry.member") == [["1"]])
         checking.stop()
         assert database.rows("SELECT count(*) FROM registry.member") == [["0"]]
         idle.stop()

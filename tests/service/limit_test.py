@@ -2,19 +2,12 @@
 
 import re
 import threading
-import time
 
 import grpc
 import pytest
 
+import observe
 import programs
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("arguments, limit, fits, refused", [
@@ -75,7 +68,7 @@ def test_connections_of_age_are_left_and_no_call_fails(database, stubs):
             for thread in threads:
                 thread.start()
             try:
-                wait_until(lambda: connections(server) >= 4)
+                observe.wait_until(lambda: connections(server) >= 4)
             finally:
                 stopping.set()
                 for thread in threads:

@@ -12,6 +12,7 @@ import time
 import grpc
 import pytest
 
+import observe
 import programs
 
 LEASE = 1.0
@@ -99,10 +100,7 @@ class Node(threading.Thread):
         return [n.weight for n in listed if n.name == self.node]
 
     def stop_renewing(self):
-        end = time.monotonic() + programs.WAIT
-        while any(self.shown(registry) for registry in self.registries):
-            assert time.monotonic() < end, "it did not go"
-            time.sleep(0.02)
+        observe.wait_until(lambda: not any(self.shown(registry) for registry in self.registries))
         self.lives = False
 
     def act(self):

@@ -7,6 +7,7 @@ import time
 import grpc
 import pytest
 
+import observe
 import programs
 
 LEASE = 2000
@@ -31,13 +32,6 @@ def other(database, stubs):
 @pytest.fixture
 def m(stubs):
     return stubs.registry
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def node(m, service, name="h-1", **rest):
@@ -179,7 +173,7 @@ def test_an_update_changes_what_is_given(registry, other, m, database):
     update(m.UpdateNodeRequest(service="changed", node="ab-1", metadata='{ "b":2.0}', weight=3,
                                enabled=True))
     assert shown() == (3, True, '{ "b":2.0}', "10.0.0.1", 60000)
-    wait_until(lambda: [n.weight for n in nodes(other, m, "changed").values()] == [3])
+    observe.wait_until(lambda: [n.weight for n in nodes(other, m, "changed").values()] == [3])
     rows = database.rows("SELECT old_value->>'weight', value->>'weight' FROM registry.change "
                          "WHERE service_key = 'changed' AND kind = 'node' ORDER BY revision")
     assert rows == [["", "1"], ["1", "0"], ["0", "0"], ["0", "3"]]
@@ -277,14 +271,14 @@ def test_who_stops_expires_and_comes_back_as_the_same(registry, other, m, databa
         call = m.CallRequest(service="gone", action="x")
         assert registry.Call(call).result == "1"
         since = time.monotonic()
-        wait_until(lambda: not nodes(registry, m, "gone"))
+        observe.wait_until(lambda: not nodes(registry, m, "gone"))
         assert time.monotonic() - since >= LEASE / 1000 * 0.9
         service = registry.ListServices(m.ListServicesRequest(name="gone")).services[0]
         assert not service.available and not service.nodes
         assert refused(registry.Call, call).code() == grpc.StatusCode.UNAVAILABLE
         for do in each_call(registry, m, "gone", "h-1"):
             assert refused(do).code() == grpc.StatusCode.NOT_FOUND
-        wait_until(lambda: not nodes(other, m, "gone"))
+        observe.wait_until(lambda: not nodes(other, m, "gone"))
         assert database.rows("SELECT expired_at IS NOT NULL FROM registry.node "
                              "WHERE service_key = 'gone'") == [["t"]]
         registry.RegisterNode(node(m, "GONE", "H-1", **here))
@@ -304,7 +298,8 @@ def test_a_row_is_forgotten_in_time(m, stubs, cluster_url):
                 registry = stubs.registry_grpc.RegistryStub(channel)
                 registry.RegisterNode(node(m, "forgotten", "h-1", lease_ms=LEASE))
                 registry.RegisterNode(node(m, "forgotten", "h-2"))
-                wait_until(lambda: database.rows("SELECT key FROM registry.node") == [["h-2"]])
+                observe.wait_until(
+                    lambda: database.rows("SELECT key FROM registry.node") == [["h-2"]])
                 assert not database.rows("SELECT 1 FROM registry.lease")
                 assert history(database, "forgotten", "h-1") == ["put", "expire"]
         finally:
@@ -342,13 +337,13 @@ def test_heartbeats_at_one_server_keep_a_node_that_another_thinks_due(registry, 
     assert set(nodes(registry, m, "kept")) == set(nodes(other, m, "kept")) == set(names)
     assert not database.rows("SELECT 1 FROM registry.change WHERE operation = 'expire' "
                              "AND service_key = 'kept'")
-    wait_until(lambda: not nodes(registry, m, "kept") and not nodes(other, m, "kept"))
+    observe.wait_until(lambda: not nodes(registry, m, "kept") and not nodes(other, m, "kept"))
 
 
 def test_a_shorter_lease_is_in_force_at_once(registry, m):
     registry.RegisterNode(node(m, "shorter", lease_ms=86400000))
     registry.RegisterNode(node(m, "shorter", lease_ms=LEASE))
-    wait_until(lambda: not nodes(registry, m, "shorter"))
+    observe.wait_until(lambda: not nodes(registry, m, "shorter"))
 
 
 # --- lists ------------------------------------------------------------------------------------

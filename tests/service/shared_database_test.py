@@ -1,10 +1,10 @@
 """Several writers: one name at once, two servers on one database."""
 
 import concurrent.futures
-import time
 
 import pytest
 
+import observe
 import programs
 
 
@@ -13,13 +13,6 @@ def other(database):
     server = programs.Server(database.url)
     yield server
     server.stop()
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def test_a_thousand_registrations_of_one_name_leave_one_row(server, other, database, stubs):
@@ -35,7 +28,7 @@ def test_a_thousand_registrations_of_one_name_leave_one_row(server, other, datab
                              ) == [["1"]]
         port = int(database.rows("SELECT port FROM registry.node WHERE service_key = 'same'")[0][0])
         for stub in stubs_of:
-            wait_until(lambda: stub.GetServer(
+            observe.wait_until(lambda: stub.GetServer(
                 m.GetServerRequest(server_name="same")).data.port == port)
 
 
@@ -47,13 +40,14 @@ def test_two_servers_see_each_others_registrations(server, other, stubs):
             writer, reader = (first, second) if i % 2 else (second, first)
             name = f"shared-{i}"
             writer.RegisterServer(m.RegisterServerRequest(server_name=name, host="h", port=1 + i))
-            wait_until(lambda: reader.GetServer(
+            observe.wait_until(lambda: reader.GetServer(
                 m.GetServerRequest(server_name=name)).HasField("data"))
             writer.RegisterService(m.RegisterServiceRequest(server_name=name, service_name="s",
                                                             uri="/"))
-            wait_until(lambda: reader.ListActions(m.ListActionsRequest(service=name)).actions)
+            observe.wait_until(
+                lambda: reader.ListActions(m.ListActionsRequest(service=name)).actions)
             reader.DeleteServer(m.DeleteServerRequest(server_name=name))
-            wait_until(lambda: not writer.GetServer(
+            observe.wait_until(lambda: not writer.GetServer(
                 m.GetServerRequest(server_name=name)).HasField("data"))
 
 
@@ -89,7 +83,7 @@ def test_registrations_pass_a_writer_that_is_held_open(server, other, database, 
         with server.channel() as one, other.channel() as two:
             first, second = (stubs.registry_grpc.RegistryStub(c) for c in (one, two))
             first.RegisterServer(m.RegisterServerRequest(server_name="held", host="h", port=1))
-            wait_until(lambda: second.GetServer(
+            observe.wait_until(lambda: second.GetServer(
                 m.GetServerRequest(server_name="held")).HasField("data"))
     finally:
         holder.stdin.close()

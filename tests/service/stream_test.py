@@ -8,14 +8,8 @@ import time
 import grpc
 import pytest
 
+import observe
 import programs
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def refusal(call):
@@ -25,7 +19,7 @@ def refusal(call):
 
 
 def none_is_left(trial, m):
-    wait_until(lambda: trial.Streams(m.StreamsRequest()).in_progress == 0)
+    observe.wait_until(lambda: trial.Streams(m.StreamsRequest()).in_progress == 0)
 
 
 class Feed:
@@ -185,7 +179,7 @@ def test_a_client_that_leaves_while_the_server_receives(trial_server, trial, m, 
     feed = Feed()
     call = getattr(trial, method)
     call = call(feed.messages) if method == "Chat" else call.future(feed.messages)
-    wait_until(lambda: trial.Streams(m.StreamsRequest()).in_progress == 1)
+    observe.wait_until(lambda: trial.Streams(m.StreamsRequest()).in_progress == 1)
     call.cancel()
     none_is_left(trial, m)
     # It is not taken for the end of the messages.
@@ -231,7 +225,7 @@ def test_a_server_that_reads_slowly_holds_up_the_client(trial, m):
             taken.append(i)
             yield m.TakeRequest(milliseconds_each=1000, piece=b"x" * (1 << 20))
     call = trial.Take.future(pieces())
-    wait_until(lambda: len(taken) >= 2)
+    observe.wait_until(lambda: len(taken) >= 2)
     trial.Ring(m.RingRequest())
     assert len(taken) < 50
     call.cancel()

@@ -7,12 +7,12 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 
 import grpc
 import pytest
 
 import certificates
+import observe
 import programs
 
 
@@ -83,13 +83,6 @@ def serial(server, authority):
     with socket.create_connection((host, int(port)), timeout=programs.WAIT) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as secured:
             return secured.getpeercert()["serialNumber"]
-
-
-def wait_for(condition):
-    until = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < until, "did not come to pass"
-        time.sleep(0.02)
 
 
 def test_a_client_that_trusts_the_authority_gets_in(secure, authority, stubs):
@@ -201,7 +194,7 @@ def test_new_files_are_used_for_new_connections_while_old_ones_go_on(database, a
         calling.start()
         try:
             pair.become(new)
-            wait_for(lambda: serial(server, authority) == new.serial)
+            observe.wait_until(lambda: serial(server, authority) == new.serial)
         finally:
             stop.set()
             calling.join()
@@ -225,18 +218,18 @@ def test_broken_new_files_leave_the_old_ones_in_use(database, authority, stubs, 
         else:
             certificates.replace(path, certificates.read(authority.issue("other").key)
                                  if content == "other" else content)
-        wait_for(lambda: sentence.format(path) in server.log_text())
+        observe.wait_until(lambda: sentence.format(path) in server.log_text())
         assert "the old ones stay" in server.log_text()
         assert serial(server, authority) == before
         certificates.replace(path, good)
-        wait_for(lambda: "certificates reloaded" in server.log_text())
+        observe.wait_until(lambda: "certificates reloaded" in server.log_text())
 
 
 def test_sighup_reads_the_files_again_at_once(database, authority):
     pair = authority.issue("server")
     with serving(database, pair) as server:
         server.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "certificates reloaded" in server.log_text())
+        observe.wait_until(lambda: "certificates reloaded" in server.log_text())
         assert serial(server, authority) == pair.serial
 
 
@@ -246,7 +239,7 @@ def test_new_authorities_of_clients_count_for_new_connections(database, authorit
     certificates.replace(trusted, certificates.read(authority.cert))
     with serving(database, pair, "--tls-client-ca", trusted) as server:
         certificates.replace(trusted, certificates.read(stranger.cert))
-        wait_for(lambda: "certificates reloaded" in server.log_text())
+        observe.wait_until(lambda: "certificates reloaded" in server.log_text())
         with channel(server, authority, stranger.issue("client")) as c:
             list_services(c, stubs)
         assert refusal(channel(server, authority, authority.issue("client")),

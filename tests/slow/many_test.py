@@ -1,21 +1,14 @@
 """What takes long: many of a thing, many kills. Only by ./dev test --slow."""
 
 import concurrent.futures
-import time
 
 import grpc
 
+import observe
 import postgres
 import programs
 
 MANY = 100_000
-
-
-def wait_until(condition):
-    end = time.monotonic() + programs.WAIT
-    while not condition():
-        assert time.monotonic() < end, "did not come"
-        time.sleep(0.01)
 
 
 def test_a_hundred_thousand_servers_are_loaded_and_listed(database, stubs):
@@ -60,7 +53,7 @@ def test_many_kills_of_both_lose_nothing_acknowledged(stubs):
                 registry = stubs.registry_grpc.RegistryStub(channel)
                 calls = [pool.submit(register, registry, f"k{round_number}-{i}")
                          for i in range(2000)]
-                wait_until(lambda: sum(c.done() for c in calls) > 500)
+                observe.wait_until(lambda: sum(c.done() for c in calls) > 500)
                 if round_number % 2:
                     server.kill()
                 else:
