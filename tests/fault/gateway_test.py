@@ -164,18 +164,20 @@ def test_nodes_may_be_killed_under_load(bridge, registry, stubs):
             wait_until(gets.more(300))
             wait_until(posts.more(20))
         assert gets.bad == []
-        assert len(posts.bad) <= 2 * 4, posts.bad
-        assert {code for code, _ in posts.bad} <= {502}
+        # Each may meet a dying node more than once: its socket takes connections to the end.
+        assert len(posts.bad) <= 4 * 2 * 4, posts.bad
+        assert {code for code, _ in posts.bad} <= {502}, posts.bad
 
 
 def test_the_server_may_be_killed(database, stubs):
     port = programs.free_port()
     address = f"127.0.0.1:{port}"
     server = programs.Server(database.url, "--listen", address)
-    bridge = programs.Bridge(server, "--server", address, "--gateway-grace-ms", "2000")
     with Node() as node:
         with server.channel() as channel:
             gateways.register(stubs.registry_grpc.RegistryStub(channel), stubs, "kept", node.port)
+        # After the registration: nobody is told of that change, after which what is kept was old.
+        bridge = programs.Bridge(server, "--server", address, "--gateway-grace-ms", "2000")
         try:
             with Load(bridge, "/api/kept/", threads=8) as load:
                 # By both of its threads.
@@ -183,7 +185,7 @@ def test_the_server_may_be_killed(database, stubs):
                 good, killed = load.good, time.monotonic()
                 server.kill()
                 wait_until(lambda: load.bad)
-                assert time.monotonic() - killed >= 2 and load.good > good
+                assert time.monotonic() - killed >= 2 and load.good > good, load.bad[0]
             assert {code for code, _ in load.bad} == {503}, load.bad[0]
             server = programs.Server(database.url, "--listen", address)
             wait_until(lambda: bridge.get("/readyz").status == 200)  # all its threads

@@ -215,12 +215,12 @@ def test_what_a_file_brought_goes_with_it_and_the_rest_stays(folder, start, stub
     _, seen = start()
     seen.registry.RegisterNode(stubs.registry.RegisterNodeRequest(
         service="demo", node="own-1", host="127.0.0.1", port=9), timeout=60)
-    assert seen.events() == [("a.*", "demo")]
+    wait_until(lambda: seen.events() == [("a.*", "demo")])  # a moment after all else
     folder.remove(FILE)
     folder.remove("alone.config.json")
     wait_until(lambda: seen.ports() == [9] and list(seen.services()) == ["demo"])
-    assert seen.events() == [] and seen.services()["demo"].settings == "{}"
-    assert seen.files() == {}
+    wait_until(lambda: seen.events() == [] and seen.files() == {})
+    assert seen.services()["demo"].settings == "{}"
 
 
 def test_a_folder_that_has_gone_takes_nothing_along(folder, start):
@@ -322,7 +322,7 @@ def test_events_go_to_the_origin_even_on_loopback(folder, start, stubs, database
     with programs.Upstream(lambda r: (200, {}, b'{"code":"200"}')) as upstream:
         folder.put(FILE, text(restAPIs=at(upstream.port, base="/v1"), events=["user.*"]))
         server, seen = start("--egress-loopback", "refuse")
-        assert seen.events() == [("user.*", "demo")]
+        wait_until(lambda: seen.events() == [("user.*", "demo")])
         events = stubs.event_grpc.EventStub(seen.channel)
         events.Publish(stubs.event.PublishRequest(event="user.made", data='{"a":1}'), timeout=60)
         wait_until(lambda: upstream.requests)

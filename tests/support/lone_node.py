@@ -7,6 +7,7 @@ import time
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out in one piece: none is cut between its head and its body
 
     def serve(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
