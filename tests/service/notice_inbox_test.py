@@ -477,16 +477,19 @@ def test_streams_go_on_when_postgresql_was_away(stubs):
                 return sum(len(stream.items()) for stream in streams)
             cluster.kill()
             cluster.start()
-            observe.wait_until(lambda: delivered(post))
-            count = len(ann.titles())
-            observe.wait_until(lambda: came() == count)
-            ann.read(all=True)
+            # Each thread of the server has a connection of its own, that comes back by itself.
+            observe.wait_until(lambda: done(lambda: post.to("ann")))
+            observe.wait_until(lambda: done(ann.titles))
+            observe.wait_until(lambda: done(lambda: came() == len(ann.titles())))
+            observe.wait_until(lambda: done(lambda: ann.read(all=True)))
+            came()
             streams[-1].wait_unread(0).stop()
 
 
-def delivered(post):
+def done(step):
+    """What the step gives, or False if PostgreSQL is away."""
     try:
-        return post.to("ann")
+        return step()
     except grpc.RpcError as error:
         assert error.code() == UNAVAILABLE
         return False
@@ -503,7 +506,7 @@ def test_a_server_that_stops_says_so(stubs, database, post, inbox):
 def test_who_does_not_read_is_broken_off(stubs, database, post, inbox):
     for _ in range(60):
         post.to(inbox.user, message="z" * 250000)
-    server = programs.Server(database.url, *QUICK, "--watch-patience-ms", "200")
+    server = programs.Server(database.url, *QUICK, "--watch-patience-ms", "3000")
     with server.channel() as channel:
         stream = Inbox(stubs, channel, inbox.user).watch(lazy=True, after="0")
         observe.wait_logged(server, "call", code="RESOURCE_EXHAUSTED")

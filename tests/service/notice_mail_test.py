@@ -237,7 +237,7 @@ def test_5yz_is_final(mail, command):
 def test_what_breaks_before_the_mail_is_there_is_tried_again(mail, command, behave):
     with smtp_sink.Sink() as sink:
         sink.say[command] = [behave]
-        mail.to(sink, timeout_ms=2000 if behave is smtp_sink.hang else 30000, schedule_ms=[10])
+        mail.to(sink, timeout_ms=5000 if behave is smtp_sink.hang else 30000, schedule_ms=[10])
         found = mail.outcome("SENT")
         assert found.attempts == 2
         assert len(sink.mails) == 1
@@ -247,7 +247,7 @@ def test_what_breaks_before_the_mail_is_there_is_tried_again(mail, command, beha
 def test_what_breaks_after_the_dot_is_unknown_and_not_sent_again(mail, behave):
     with smtp_sink.Sink() as sink:
         sink.say["DATA"] = [behave]
-        mail.to(sink, timeout_ms=2000 if behave is smtp_sink.hang else 30000, schedule_ms=[10, 10])
+        mail.to(sink, timeout_ms=5000 if behave is smtp_sink.hang else 30000, schedule_ms=[10, 10])
         found = mail.outcome("UNKNOWN")
         assert (found.code, found.attempts) == (
             "timeout" if behave is smtp_sink.hang else "broken_off", 1)

@@ -56,7 +56,8 @@ def fill(notices):
     db.rows(f"UPDATE notice.notice SET deliveries = 1002 WHERE notice_id = '{NEWS}'")
     notices.part(NEWS, *(f"reader{i}" for i in range(1000)), channel_ids=[None])
     db.rows(f"""INSERT INTO notice.charge SELECT id, '{NODE}', 1 FROM notice.channel;
-        SELECT notice.renew_member('{NODE}', '10 seconds'); ANALYZE""")
+        SELECT notice.renew_member('{NODE}', '10 seconds');
+        UPDATE notice.member SET renewed_at = now() + interval '1 hour'; ANALYZE""")
     db.rows("INSERT INTO notice.idempotency VALUES ('default', 'shop', 'order-1', 'x', gen_random_uuid(), 1, now())")
 
 

@@ -170,7 +170,7 @@ def test_cancelled_while_it_is_sent_is_not_sent_again(notices):
 
 
 def test_throttled_is_no_failed_try(notices):
-    with Receiver(delivering.throttle(1)) as receiver:
+    with Receiver(delivering.throttle(4)) as receiver:
         name = notices.channel(receiver, concurrency=1, schedule_ms=[3_600_000])
         notices.reach(USERS[:5], name)
         notices.send(name, USERS[:5])
@@ -182,7 +182,7 @@ def test_throttled_is_no_failed_try(notices):
         receiver.behave = delivering.take
         notices.wait_states(name, sent=5)
     times = [m.at for m in receiver.got()]
-    assert len(times) == 6 and times[1] - times[0] >= 0.95
+    assert len(times) == 6 and times[1] - times[0] >= 3.95
 
 
 def test_a_provider_that_fails_is_left_alone(notices, server):
@@ -192,10 +192,11 @@ def test_a_provider_that_fails_is_left_alone(notices, server):
         notices.reach(USERS, name)
         notices.send(name, USERS)
         observe.wait_until(lambda: metric(server, "open_breakers") == before + 1)
-        assert len(receiver.got()) == 5
         receiver.behave = delivering.take
         notices.wait_states(name, sent=len(USERS))
         observe.wait_until(lambda: metric(server, "open_breakers") == before)
+    times = [m.at for m in receiver.got()]
+    assert times[5] - times[4] >= 0.75
 
 
 def test_other_settings_end_the_leaving_alone(notices, server):

@@ -107,6 +107,15 @@ def test_what_comes_together_is_told_together(bridges, watches, key):
         assert {"one", "two", "three", "last"} <= {s for n in names for s in n}
 
 
+def is_registered(bridge, name):
+    try:
+        bridge.register(name, "n1-1", 81)
+        return True
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.UNAVAILABLE
+        return False
+
+
 def test_when_the_registry_is_loaded_anew_all_is_told(cluster_url, stubs):
     with programs.Database(cluster_url) as database:
         server = programs.Server(database.url, *QUICK)
@@ -114,7 +123,7 @@ def test_when_the_registry_is_loaded_anew_all_is_told(cluster_url, stubs):
             database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                           " WHERE datname = current_database() AND pid <> pg_backend_pid()")
             watch.until(watch.all)
-            bridge.register("later", "n1-1", 81)
+            observe.wait_until(lambda: is_registered(bridge, "later"))
             watch.until(lambda: ("default", "later") in watch.services())
         server.stop()
 
@@ -309,10 +318,10 @@ def test_with_the_first_rule_all_of_it_is_cleaned_once(cluster_url, stubs):
 # --- the end --------------------------------------------------------------------------------------
 
 def test_a_stream_to_which_nothing_happens_goes_on(database, key, stubs):
-    server = programs.Server(database.url, "--auth", "required", *QUICK, "--watch-patience-ms", "100")
+    server = programs.Server(database.url, "--auth", "required", *QUICK, "--watch-patience-ms", "500")
     with Bridge(server, stubs) as bridge, bridge.watch() as watch:
         # Beyond its patience, which is for clients that do not take what they are sent.
-        end = time.monotonic() + 1
+        end = time.monotonic() + 2
         observe.wait_until(lambda: time.monotonic() > end or watch.code is not None)
         bridge.register("patient", "n1-1", 81, key=key)
         watch.until(lambda: ("default", "patient") in watch.services())

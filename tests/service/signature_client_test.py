@@ -121,7 +121,7 @@ def test_a_header_in_two_spellings_is_none(ask):
         grpc.StatusCode.UNAUTHENTICATED, MISSING)
 
 
-@pytest.mark.parametrize("away, allowed", [(-58, True), (58, True), (-62, False), (62, False)])
+@pytest.mark.parametrize("away, allowed", [(-40, True), (59, True), (-61, False), (90, False)])
 def test_a_timestamp_is_good_for_a_minute(ask, away, allowed):
     headers = signed("/p", at=time.time() + away)
     if allowed:

@@ -176,6 +176,9 @@ def test_a_client_that_leaves_while_the_server_sends(trial, m):
 
 @pytest.mark.parametrize("method", ["Sum", "Take", "Chat"])
 def test_a_client_that_leaves_while_the_server_receives(trial_server, trial, m, method):
+    def lines():
+        return [line for line in trial_server.log_text().splitlines() if f"Trial/{method} " in line]
+    before = len(lines())
     feed = Feed()
     call = getattr(trial, method)
     call = call(feed.messages) if method == "Chat" else call.future(feed.messages)
@@ -183,8 +186,8 @@ def test_a_client_that_leaves_while_the_server_receives(trial_server, trial, m, 
     call.cancel()
     none_is_left(trial, m)
     # It is not taken for the end of the messages.
-    ends = [line for line in trial_server.log_text().splitlines() if f"Trial/{method} " in line]
-    assert "code=CANCELLED" in ends[-1], ends
+    observe.wait_until(lambda: len(lines()) > before)
+    assert "code=CANCELLED" in lines()[-1]
     feed.queue.put(None)
 
 

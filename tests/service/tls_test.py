@@ -199,7 +199,8 @@ def test_new_files_are_used_for_new_connections_while_old_ones_go_on(database, a
             stop.set()
             calling.join()
         assert not failures
-        assert f'event="certificates reloaded" file={pair.cert} expires=20' in server.log_text()
+        reloaded = f'event="certificates reloaded" file={pair.cert} expires=20'
+        observe.wait_until(lambda: reloaded in server.log_text())
 
 
 @pytest.mark.parametrize("file, content, sentence", [

@@ -316,7 +316,7 @@ def test_shutting_down_ends_watches_at_once(database, stubs):
 def test_one_that_does_not_read_is_dropped_and_no_other(database, stubs):
     m = stubs.registry
     params = json.dumps({"x": "y" * 500_000})
-    server = programs.Server(database.url, "--watch-patience-ms", "1000")
+    server = programs.Server(database.url, "--watch-patience-ms", "3000")
     try:
         with server.channel() as slow, server.channel() as fast:
             registry = stubs.registry_grpc.RegistryStub(fast)

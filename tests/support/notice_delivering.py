@@ -85,7 +85,7 @@ class Delivering:
         """Replaces the channel of that name; so these must be all that is said of it."""
         return self.stub.PutChannel(self.m.PutChannelRequest(
             channel=name, kind="service", settings=json.dumps({"service": name, **(settings or {})}),
-            **{"timeout_ms": 2000, "schedule_ms": [100] * 20, **fields}), timeout=programs.WAIT).channel
+            **{"timeout_ms": 30_000, "schedule_ms": [100] * 20, **fields}), timeout=programs.WAIT).channel
 
     def channel(self, receiver, **fields):
         """A new one whose service has the receiver as its node; its name."""
