@@ -247,7 +247,8 @@ def test_new_files_are_used_for_new_connections_while_the_old_ones_go_on(server,
         assert programs.Answer(old.getresponse()).json()["result"] == "done"
         assert ask(old).status == 200
         assert old.sock.getpeercert()["serialNumber"] != new.serial
-        assert f'event="certificates reloaded" file={pair.cert} expires=20' in bridge.log_text()
+        reloaded = f'event="certificates reloaded" file={pair.cert} expires=20'
+        observe.wait_until(lambda: reloaded in bridge.log_text())
 
 
 @pytest.mark.parametrize("file, content, sentence", [
@@ -283,7 +284,7 @@ def test_new_authorities_of_clients_count_for_new_connections(server, authority,
             with contextlib.suppress(OSError, http.client.HTTPException):
                 return ask_once(bridge, context).status == 200
         observe.wait_until(is_let_in)
-        assert "certificates reloaded" in bridge.log_text()
+        observe.wait_until(lambda: "certificates reloaded" in bridge.log_text())
         with pytest.raises((OSError, http.client.HTTPException)):
             ask_once(bridge, authority.context(authority.issue("client")))
 

@@ -220,7 +220,7 @@ def test_broken_new_files_leave_the_old_ones_in_use(database, authority, stubs, 
             certificates.replace(path, certificates.read(authority.issue("other").key)
                                  if content == "other" else content)
         observe.wait_until(lambda: sentence.format(path) in server.log_text())
-        assert "the old ones stay" in server.log_text()
+        observe.wait_until(lambda: "the old ones stay" in server.log_text())
         assert serial(server, authority) == before
         certificates.replace(path, good)
         observe.wait_until(lambda: "certificates reloaded" in server.log_text())
