@@ -19,7 +19,6 @@
 #include "base/log.h"
 
 enum { KEEPALIVE_TIMEOUT_MS = 20000, HANDSHAKE_TIMEOUT_MS = 10000 };
-#define WINDOW (1 << 20)
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
@@ -91,11 +90,6 @@ static grpc_server *server_new(const struct rpc_options *options)
 		number_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
 		number_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
 			(int)options->ping_interval_ms),
-		/* What a stream may send ahead of its reader. By default that grows with what the
-		 * network seems to hold, which a busy machine, late to answer, makes it out to be.
-		 */
-		number_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
-		number_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW),
 	};
 	grpc_channel_args all = {sizeof(args) / sizeof(args[0]), args};
 	return grpc_server_create(&all, NULL);
