@@ -248,7 +248,8 @@ static bool end_round(void *arg)
 	struct connection_link *link;
 	TAILQ_FOREACH(link, &ch->connections, link)
 	http2_flush(link->http2);
-	return any;
+	/* What was written has made room for more. */
+	return any || !TAILQ_EMPTY(&ch->busy) || !TAILQ_EMPTY(&ch->ended);
 }
 
 bool channel_start_flow(struct channel *ch, struct rpc_flow *f)

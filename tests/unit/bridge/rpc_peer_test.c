@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "bridge/rpc.h"
+#include "base/loop.h"
+#include "bridge/rpc_stream.h"
 
 /* --- the peer -------------------------------------------------------------------------------- */
 
-enum { DATA, HEADERS, RST_STREAM = 3, SETTINGS, GOAWAY = 7 };
+enum { DATA, HEADERS, RST_STREAM = 3, SETTINGS, GOAWAY = 7, WINDOW_UPDATE };
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
 enum { CONNECTIONS_MOST = 64 };
 
@@ -84,12 +85,14 @@ static bool take(int fd, void *bytes, size_t size)
 	return recv(fd, bytes, size, MSG_WAITALL) == (ssize_t)size;
 }
 
+/* It takes as much as there may be of a stream, and of all together. */
 static void greet(int fd)
 {
-	uint8_t allowed[6] = {0, 3};
+	uint8_t settings[12] = {0, 4, 0x7f, 0xff, 0xff, 0xff, 0, 3};
 	uint32_t streams = htonl((uint32_t)atomic_load(&peer.streams));
-	memcpy(allowed + 2, &streams, sizeof(streams));
-	frame(fd, SETTINGS, 0, 0, allowed, streams ? sizeof(allowed) : 0);
+	memcpy(settings + 8, &streams, sizeof(streams));
+	frame(fd, SETTINGS, 0, 0, settings, streams ? 12 : 6);
+	frame(fd, WINDOW_UPDATE, 0, 0, (uint8_t[]){0x7f, 0xff, 0, 0}, 4);
 }
 
 static void *serve(void *arg)
@@ -221,6 +224,46 @@ static void expect(scenario *answer, enum status_code code, const char *told)
 		fail_msg("wanted %s in %s", told, p.call.status.message);
 	arena_free(&p.call.arena);
 	close_rpc(rpc);
+}
+
+/* --- a stream -------------------------------------------------------------------------------- */
+
+struct upload {
+	struct rpc_stream stream; /* first */
+	struct rpc *rpc;
+	sem_t written, done;
+};
+
+static char large[100 * 1024];
+
+static void post_written(struct rpc_stream *s)
+{
+	sem_post(&((struct upload *)s)->written);
+}
+
+static void post_uploaded(struct rpc_stream *s)
+{
+	sem_post(&((struct upload *)s)->written);
+	sem_post(&((struct upload *)s)->done);
+}
+
+static void start_upload(void *arg)
+{
+	struct upload *u = arg;
+	CHECK(rpc_stream_start(u->rpc, &u->stream, NULL));
+}
+
+static void write_large(void *arg)
+{
+	struct upload *u = arg;
+	if (!rpc_stream_write(&u->stream, (struct text){large, sizeof(large)}, false))
+		sem_post(&u->written);
+}
+
+static void close_upload(void *arg)
+{
+	struct upload *u = arg;
+	rpc_stream_close(&u->stream);
 }
 
 /* --- scenarios ------------------------------------------------------------------------------- */
@@ -493,6 +536,34 @@ static void many_calls_share_a_connection_that_allows_few(void **state)
 	close_rpc(rpc);
 }
 
+/* It is the writing of a message that makes room for the next. A peer that is silent for long is
+ * given up: this one, if room were seen only whenever something else happens. */
+static void a_stream_goes_on_though_the_peer_says_nothing(void **state)
+{
+	struct upload u = {.stream = {.method = &method,
+				   .arena = arena_new(0),
+				   .written = post_written,
+				   .done = post_uploaded},
+		.rpc = open_rpc(no_message, 0)};
+	struct loop *loop = rpc_loop(u.rpc, 0);
+	(void)state;
+	CHECK(!sem_init(&u.written, 0, 0) && !sem_init(&u.done, 0, 0));
+	loop_run(loop, start_upload, &u);
+	for (int i = 0; i < 16; i++) {
+		loop_run(loop, write_large, &u);
+		while (sem_wait(&u.written))
+			;
+	}
+	loop_run(loop, close_upload, &u);
+	while (sem_wait(&u.done))
+		;
+	assert_int_equal(u.stream.status.code, STATUS_OK);
+	sem_destroy(&u.written);
+	sem_destroy(&u.done);
+	arena_free(&u.stream.arena);
+	close_rpc(u.rpc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +576,7 @@ int main(void)
 		cmocka_unit_test(a_broken_connection_is_made_anew),
 		cmocka_unit_test(a_call_past_its_deadline_is_taken_back),
 		cmocka_unit_test(many_calls_share_a_connection_that_allows_few),
+		cmocka_unit_test(a_stream_goes_on_though_the_peer_says_nothing),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
