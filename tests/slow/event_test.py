@@ -38,6 +38,12 @@ def wait_probed(receiver):
         time.sleep(0.1)
 
 
+def wait_lines(receiver, count):
+    """Until so many have come to it, as long as they keep coming."""
+    while (came := receiver.lines()) < count:
+        observe.wait_until(lambda came=came: receiver.lines() > came)
+
+
 def test_a_dead_target_holds_back_nobody(events, tmp_path):
     dead = receivers.ReceiverProcess(programs.free_port(), tmp_path)
     with receivers.ReceiverProcess(programs.free_port(), tmp_path) as live:
@@ -47,7 +53,7 @@ def test_a_dead_target_holds_back_nobody(events, tmp_path):
         def flow(count):
             began = time.monotonic()
             ids = events.publish_all([("live", i, {}) for i in range(count)])
-            observe.wait_until(lambda: live.lines() >= flow.sent + count)
+            wait_lines(live, flow.sent + count)
             flow.sent += count
             print(f"{count / (time.monotonic() - began):.0f}/s", flush=True)
             return ids
@@ -74,8 +80,7 @@ def test_a_dead_target_holds_back_nobody(events, tmp_path):
         with dead:
             wait_probed(dead)
             began = time.monotonic()
-            while (count := dead.lines()) < WAITING:
-                observe.wait_until(lambda: dead.lines() > count)
+            wait_lines(dead, WAITING)
             print(f"returned: {WAITING / (time.monotonic() - began):.0f}/s", flush=True)
             events.wait_done()
             of_key = collections.defaultdict(list)
@@ -92,6 +97,7 @@ def test_a_hundred_groups(events, tmp_path):
             events.push(f"group{i}", receiver.url(), "hundred", timeout_ms=60_000)
         began = time.monotonic()
         ids = events.publish_all([("hundred", n, {}) for n in range(count)])
+        wait_lines(receiver, groups * count)
         events.wait_done()
         print(f"{groups * count / (time.monotonic() - began):.0f} deliveries/s")
         came = collections.Counter((line[1], line[3]) for line in receiver.got())
