@@ -34,10 +34,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-answer = requests.post("http://" + os.getenv("EXTENSION_API_ADDR") + "/extension/register", headers={
-    "Content-type": "application/json",
-    "FunctionGraph-Extension-Name": name,
-    "FunctionGraph-Extension-Address": "127.0.0.1:%d" % port})
+try:
+    answer = requests.post("http://" + os.getenv("EXTENSION_API_ADDR") + "/extension/register", headers={
+        "Content-type": "application/json",
+        "FunctionGraph-Extension-Name": name,
+        "FunctionGraph-Extension-Address": "127.0.0.1:%d" % port})
+except requests.ConnectionError:
+    sys.exit("not there yet")  # in one line: of many in a second some are dropped
 print("registered", answer.status_code, answer.text, file=sys.stderr, flush=True)
 server.serve_forever()
 '''
