@@ -30,6 +30,11 @@ subscribed = threading.Event()
 stopping = threading.Event()
 
 
+def say(words):
+    """One write: two threads print."""
+    print(words + "\n", end="", flush=True)
+
+
 def receive():
     """An event that was not confirmed comes again: what is done with it must bear that."""
     while not stopping.is_set():
@@ -39,11 +44,11 @@ def receive():
             stream.initial_metadata()  # from now on the group gets what is published
             subscribed.set()
             for event in stream:
-                print(f"received {event.event} {event.data}", flush=True)
+                say(f"received {event.event} {event.data}")
                 events.Confirm(m.ConfirmRequest(event=event.event, event_id=event.event_id,
                                                 group=group), timeout=10, metadata=shown)
         except grpc.RpcError as error:
-            print(f"troubled {error.details()}", flush=True)
+            say(f"troubled {error.details()}")
             stopping.wait(1)
 
 
@@ -53,6 +58,6 @@ subscribed.wait()
 published = events.Publish(m.PublishRequest(event=f"{group}.created", event_id=str(uuid.uuid4()),
                                             data=json.dumps({"number": 1})),
                            timeout=10, metadata=shown)
-print(f"published {published.event_id}", flush=True)
+say(f"published {published.event_id}")
 sys.stdin.readline()
 stopping.set()

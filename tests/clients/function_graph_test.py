@@ -21,10 +21,13 @@ import requests
 name = os.path.basename(sys.argv[0])
 port = int(name.split(".")[1])
 
+def say(*words):  # in one write: several threads do
+    sys.stderr.write(" ".join(words) + "\\n")
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        print("told", self.path, self.headers["Content-Type"], body, file=sys.stderr, flush=True)
+        say("told", self.path, self.headers["Content-Type"], body)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -41,7 +44,7 @@ try:
         "FunctionGraph-Extension-Address": "127.0.0.1:%d" % port})
 except requests.ConnectionError:
     sys.exit("not there yet")  # in one line: of many in a second some are dropped
-print("registered", answer.status_code, answer.text, file=sys.stderr, flush=True)
+say("registered", str(answer.status_code), answer.text)
 server.serve_forever()
 '''
 

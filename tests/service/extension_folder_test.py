@@ -20,10 +20,13 @@ SCRIPT = """#!/usr/bin/python3
 import http.client, http.server, os, signal, sys, time
 NAME, PORT, DEAF = {name!r}, {port}, {deaf}
 
+def say(*words):  # in one write: several threads do
+    print(" ".join(words) + "\\n", end="", flush=True)
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        print(self.path, body, flush=True)
+        say(self.path, body)
         if DEAF and self.path == "/extension/shutdown":
             time.sleep(1000)
         self.send_response(200)
@@ -36,7 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 if DEAF:
-    signal.signal(signal.SIGTERM, lambda *_: print("SIGTERM", flush=True))
+    signal.signal(signal.SIGTERM, lambda *_: say("SIGTERM"))
 server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
 while True:
     try:
@@ -45,7 +48,7 @@ while True:
             "FunctionGraph-Extension-Name": NAME,
             "FunctionGraph-Extension-Address": "127.0.0.1:%d" % PORT}})
         answer = bridge.getresponse()
-        print("register", answer.status, answer.read().decode(), flush=True)
+        say("register", str(answer.status), answer.read().decode())
         if answer.status == 200:
             break
     except OSError:
