@@ -170,9 +170,10 @@ def test_putting_and_getting_take_constant_memory(sender, server):
     content = os.urandom(LIMIT)
     attaching.get(sender, attaching.put(sender, content).attachment_id)
     before = observe.rss(server)
-    for _ in range(10):
+    for _ in range(30):
         attaching.get(sender, attaching.put(sender, content).attachment_id)
-    assert observe.rss(server) - before < 8 << 20
+    # The allocator may keep a content for each of the threads that had one.
+    assert observe.rss(server) - before < 10 * LIMIT
 
 
 @pytest.mark.parametrize("given", ["", "x", "00000000-0000-0000-0000-00000000000g", "1" * 36])
