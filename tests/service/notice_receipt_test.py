@@ -328,8 +328,8 @@ def test_those_that_cannot_be_published_hold_up_nobody(post, inbox, database, us
     assert {e.event_id for e in told(50)} == {f"notice.receipt.{p}" for p in positions[400:]}
     database.rows("DELETE FROM public.refused")
     assert {e.event_id for e in told(450)} == {f"notice.receipt.{p}" for p in positions}
+    # The trigger stays, and refuses nothing: to drop it may deadlock with what the server writes.
     observe.wait_until(lambda: untold(database) == 0)
-    database.rows("DROP TRIGGER refuse ON event.event; DROP FUNCTION public.refuse; DROP TABLE public.refused")
 
 
 def test_an_id_that_somebody_else_has_taken(post, channel, stubs, database, user, server, inbox):
