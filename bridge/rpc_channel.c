@@ -225,31 +225,33 @@ static void work(struct channel *ch)
 	}
 }
 
-static bool end_flows(struct channel *ch)
+static void end_flows(struct channel *ch)
 {
 	struct rpc_flow *f;
-	bool any = false;
 	while ((f = TAILQ_FIRST(&ch->ended))) {
 		TAILQ_REMOVE(&ch->ended, f, link);
 		rpc_flow_clear(f);
 		f->events->done(f);
-		any = true;
 	}
-	return any;
+}
+
+static bool has_work(const struct channel *ch)
+{
+	return !TAILQ_EMPTY(&ch->busy) || !TAILQ_EMPTY(&ch->ended);
 }
 
 static bool end_round(void *arg)
 {
 	struct channel *ch = arg;
 	look_at_connections(ch);
-	bool any = !TAILQ_EMPTY(&ch->busy);
+	bool worked = has_work(ch);
 	work(ch);
-	any |= end_flows(ch);
+	end_flows(ch);
 	struct connection_link *link;
 	TAILQ_FOREACH(link, &ch->connections, link)
 	http2_flush(link->http2);
 	/* What was written has made room for more. */
-	return any || !TAILQ_EMPTY(&ch->busy) || !TAILQ_EMPTY(&ch->ended);
+	return worked || has_work(ch);
 }
 
 bool channel_start_flow(struct channel *ch, struct rpc_flow *f)
