@@ -62,7 +62,7 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(strict):
     with connect(strict) as s:
         s.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
         trickle(s)
-    observe.wait_until(lambda: "slow client cut off" in strict.log_text())
+    observe.wait_logged(strict, "slow client cut off")
     assert get(strict)[0] == 200
 
 
@@ -102,7 +102,7 @@ def test_a_body_that_trickles_is_cut_off(server):
         with connect(bridge) as s:
             s.sendall(b"POST /mw/call HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n")
             trickle(s)
-        observe.wait_until(lambda: "the body came too slowly" in bridge.log_text())
+        observe.wait_logged(bridge, "slow client cut off", reason="the body came too slowly")
     finally:
         bridge.stop()
 

@@ -270,7 +270,7 @@ def test_broken_new_files_leave_the_old_ones_in_use(server, authority, file, con
         assert serial(bridge, authority.context()) == before
         certificates.replace(path, good)
         bridge.process.send_signal(signal.SIGHUP)
-        observe.wait_until(lambda: "certificates reloaded" in bridge.log_text())
+        observe.wait_logged(bridge, "certificates reloaded")
 
 
 def test_new_authorities_of_clients_count_for_new_connections(server, authority, stranger):
@@ -284,7 +284,7 @@ def test_new_authorities_of_clients_count_for_new_connections(server, authority,
             with contextlib.suppress(OSError, http.client.HTTPException):
                 return ask_once(bridge, context).status == 200
         observe.wait_until(is_let_in)
-        observe.wait_until(lambda: "certificates reloaded" in bridge.log_text())
+        observe.wait_logged(bridge, "certificates reloaded")
         with pytest.raises((OSError, http.client.HTTPException)):
             ask_once(bridge, authority.context(authority.issue("client")))
 
@@ -406,7 +406,7 @@ def test_streams_in_progress_survive_them_too(database, authority):
             listening = connection.getresponse()
             before = json.loads(listening.fp.readline() and listening.fp.readline())
             bridge.process.send_signal(signal.SIGHUP)
-            observe.wait_until(lambda: "certificates reloaded" in bridge.log_text())
+            observe.wait_logged(bridge, "certificates reloaded")
             assert bridge.post("/trial/ring", {}).status == 200
             while not (line := listening.fp.readline()).startswith(b"{"):
                 pass

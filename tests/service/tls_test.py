@@ -220,17 +220,17 @@ def test_broken_new_files_leave_the_old_ones_in_use(database, authority, stubs, 
             certificates.replace(path, certificates.read(authority.issue("other").key)
                                  if content == "other" else content)
         observe.wait_until(lambda: sentence.format(path) in server.log_text())
-        observe.wait_until(lambda: "the old ones stay" in server.log_text())
+        observe.wait_logged(server, "certificates not reloaded, the old ones stay")
         assert serial(server, authority) == before
         certificates.replace(path, good)
-        observe.wait_until(lambda: "certificates reloaded" in server.log_text())
+        observe.wait_logged(server, "certificates reloaded")
 
 
 def test_sighup_reads_the_files_again_at_once(database, authority):
     pair = authority.issue("server")
     with serving(database, pair) as server:
         server.process.send_signal(signal.SIGHUP)
-        observe.wait_until(lambda: "certificates reloaded" in server.log_text())
+        observe.wait_logged(server, "certificates reloaded")
         assert serial(server, authority) == pair.serial
 
 
@@ -240,7 +240,7 @@ def test_new_authorities_of_clients_count_for_new_connections(database, authorit
     certificates.replace(trusted, certificates.read(authority.cert))
     with serving(database, pair, "--tls-client-ca", trusted) as server:
         certificates.replace(trusted, certificates.read(stranger.cert))
-        observe.wait_until(lambda: "certificates reloaded" in server.log_text())
+        observe.wait_logged(server, "certificates reloaded")
         with channel(server, authority, stranger.issue("client")) as c:
             list_services(c, stubs)
         assert refusal(channel(server, authority, authority.issue("client")),
