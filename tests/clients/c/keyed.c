@@ -175,7 +175,7 @@ static void use_node(struct junction *j, const char *service)
 	request.host = "10.0.0.1";
 	request._port_case = REGISTRY__REGISTER_NODE_REQUEST___PORT_PORT;
 	request.port = 80;
-	request.lease_ms = 6000;
+	request.lease_ms = 15000; /* whoever does not answer within a third of it is troubled */
 	struct junction_node *node = junction_node_start(j, &request, changed, NULL);
 	wait_for_end();
 	if (!junction_node_stop(&node, &error))
