@@ -8,7 +8,7 @@ import pytest
 import observe
 import programs
 from audit_log import COLUMNS, Finder, append, expr, ids
-from postgres import Session
+from postgres import LOCKS, Session
 
 HERE = expr("namespace", "Equal", "n")
 RECORDS, WRITERS, EACH = 4, 2, 60  # in a batch, per server, batches of a writer
@@ -100,7 +100,7 @@ def test_while_a_transaction_is_open_that_writes_here(database, clients, stubs):
         threads = [threading.Thread(target=write, args=(client, stubs, 1)) for client in clients]
         for thread in threads:
             thread.start()
-        observe.wait_until(lambda: database.rows("SELECT 1 FROM pg_locks"
+        observe.wait_until(lambda: database.rows(f"SELECT 1 FROM {LOCKS}"
                                                  " WHERE locktype = 'advisory' AND NOT granted"))
         assert len(log(database)) == before
         session.run("COMMIT;")

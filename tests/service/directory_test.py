@@ -172,7 +172,7 @@ def test_transactions_that_end_together_do_not_block_each_other(database, serve)
             target=lambda: ended.append(subjects.put(database.url, "user", "carol")))
         thread.start()
         wait_until(lambda: database.rows(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted") != [["0"]])
+            f"SELECT count(*) FROM {postgres.LOCKS} WHERE NOT granted") != [["0"]])
         session.run("INSERT INTO auth.subject (kind, name) VALUES ('user', 'dora'); COMMIT;")
     thread.join()
     assert ended == [None]

@@ -404,7 +404,7 @@ def test_a_replay_and_a_server_that_notes_the_mark_wait_for_each_other(log, grou
         replay.run(f"BEGIN; SELECT FROM event.replay_some({queue}, 0, {position}, '{{dead}}', 10, 'me');")
         server = threading.Thread(target=postgres.psql, args=(log.database.url, noting))
         server.start()
-        observe.wait_until(lambda: log.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        observe.wait_until(lambda: log.value(f"SELECT count(*) FROM {postgres.LOCKS} WHERE locktype = 'advisory'"
                                              f" AND objid = {queue} AND NOT granted") == "1")
         replay.run("COMMIT;")
         server.join()

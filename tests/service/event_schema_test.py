@@ -442,8 +442,8 @@ def test_secrets_that_expired_are_removed_a_day_later(old):
 
 def test_who_drops_waits_before_he_has_locked_anything_else(old):
     """All take the tables in the same order, the log first; else two could wait for each other."""
-    asked = ("SELECT relation::regclass, granted FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IN"
-             " ('event.event'::regclass, 'event.delivery'::regclass, 'event.transition'::regclass)")
+    asked = (f"SELECT relation::regclass, granted FROM {postgres.LOCKS} WHERE mode = 'AccessExclusiveLock'"
+             " AND relation IN ('event.event'::regclass, 'event.delivery'::regclass, 'event.transition'::regclass)")
     seen = []
 
     def drop():

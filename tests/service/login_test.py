@@ -109,7 +109,7 @@ def test_a_refused_login_is_in_the_audit_though_its_client_has_gone(caller, data
         session.run("BEGIN; SELECT pg_advisory_xact_lock(6024018);")  # audit.append waits for it
         future = caller.stub.Login.future(
             caller.m.LoginRequest(user="alice", password="wrong horse"), metadata=caller.metadata)
-        while not database.rows("SELECT 1 FROM pg_locks WHERE objid = 6024018 AND NOT granted"):
+        while not database.rows(f"SELECT 1 FROM {postgres.LOCKS} WHERE objid = 6024018 AND NOT granted"):
             assert not future.done()
         with pytest.raises(grpc.FutureTimeoutError):
             future.result(0.5)  # nor is it answered before

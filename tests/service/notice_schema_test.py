@@ -413,9 +413,9 @@ def test_templates_stay(old):
 
 def test_who_drops_waits_before_he_has_locked_anything_else(old):
     """All take the lock of the positions first, then the tables in one order."""
-    asked = ("SELECT relation::regclass, granted FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation IN"
-             " ('notice.notice'::regclass, 'notice.delivery'::regclass, 'notice.attempt'::regclass)")
-    sends = "SELECT granted FROM pg_locks WHERE locktype = 'advisory' AND objid = 6024033"
+    asked = (f"SELECT relation::regclass, granted FROM {postgres.LOCKS} WHERE mode = 'AccessExclusiveLock'"
+             " AND relation IN ('notice.notice'::regclass, 'notice.delivery'::regclass, 'notice.attempt'::regclass)")
+    sends = f"SELECT granted FROM {postgres.LOCKS} WHERE locktype = 'advisory' AND objid = 6024033"
     seen = []
 
     def drop():

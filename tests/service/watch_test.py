@@ -288,7 +288,7 @@ def test_a_writer_held_open_is_not_skipped(registry, stubs, database):
         for other in others:
             other.start()
         observe.wait_until(lambda: int(database.rows(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")[0][0]))
+            f"SELECT count(*) FROM {postgres.LOCKS} WHERE locktype = 'advisory' AND NOT granted")[0][0]))
         held.run("INSERT INTO registry.change (revision, part, at, namespace, kind, service_key, "
                  "name, operation, value, caller_address, caller_application, caller_user, trace) "
                  "VALUES (currval('registry.revision'), 1, now(), 'held', 'service', 'slow', "

@@ -13,6 +13,9 @@ BIN = "/usr/lib/postgresql/15/bin/"
 # Where clusters that need not be durable lie. In memory, if run.py can: on a disk the file system
 # works longer on the thousand files of each database than PostgreSQL does for the test.
 FOLDER = os.environ.get("JUNCTION_TEST_FOLDER", "/tmp")
+# In a FROM: pg_locks of this database alone. Tables of the others in the cluster bear the same numbers.
+LOCKS = ("(SELECT k.* FROM pg_locks k JOIN pg_stat_activity a USING (pid)"
+         " WHERE a.datname = current_database()) AS locks")
 
 
 def _owner():
